@@ -1,0 +1,135 @@
+r"""The user-item graph: edges in both directions, symmetric normalisation, propagation.
+
+Nodes are numbered with the users first: user ``u`` is node ``u``, item ``i`` is node
+``num_users + i``. With :math:`d_v` the degree of node :math:`v`, every edge weighs
+:math:`1/\sqrt{d_u d_i}`, and one propagation is :math:`X' = \tilde{A} X` with
+:math:`\tilde{A} = D^{-1/2} A D^{-1/2}`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import torch
+from torch import Tensor
+
+__all__ = ["bipartite_edge_index", "edge_norm", "normalized_adjacency", "propagate"]
+
+
+def bipartite_edge_index(user: Tensor, item: Tensor, num_users: int) -> Tensor:
+    """Edges of the user-item graph, each in both directions.
+
+    Args:
+        user: user positions, shape ``(E,)``.
+        item: item positions, shape ``(E,)``; item ``i`` becomes node ``num_users + i``.
+        num_users: number of users.
+
+    Returns:
+        ``LongTensor`` of shape ``(2, 2E)``: first all user-to-item edges, then all item-to-user.
+
+    Raises:
+        ValueError: where the lengths differ or a user position is ``num_users`` or more.
+
+    >>> bipartite_edge_index(torch.tensor([0, 1]), torch.tensor([0, 0]), num_users=2)
+    tensor([[0, 1, 2, 2],
+            [2, 2, 0, 1]])
+    """
+    if user.shape != item.shape:
+        raise ValueError(f"got {len(user)} users and {len(item)} items, expected pairs")
+    if len(user) and user.max() >= num_users:
+        raise ValueError(
+            f"got user position {user.max().item()} with num_users={num_users}; item nodes would "
+            "collide with users: pass the number of all users"
+        )
+    node = item + num_users
+    return torch.stack([torch.cat([user, node]), torch.cat([node, user])])
+
+
+def edge_norm(edge_index: Tensor, num_nodes: int) -> Tensor:
+    r"""The weight :math:`1/\sqrt{d_i d_j}` of every edge, shape ``(num_edges,)``.
+
+    Raises:
+        ValueError: where an edge names a node that is not in ``0 .. num_nodes-1``.
+    """
+    source, target = edge_index
+    if edge_index.numel() and not 0 <= edge_index.min() <= edge_index.max() < num_nodes:
+        raise ValueError(
+            f"edge_index names nodes {edge_index.min().item()} to {edge_index.max().item()}, "
+            f"expected 0 to {num_nodes - 1}; is num_nodes = num_users + num_items?"
+        )
+    inv_sqrt = torch.bincount(target, minlength=num_nodes).float().pow(-0.5)
+    return inv_sqrt[source] * inv_sqrt[target]
+
+
+def normalized_adjacency(edge_index: Tensor, num_nodes: int) -> Tensor:
+    r"""The symmetric sparse matrix :math:`\tilde{A} = D^{-1/2} A D^{-1/2}`.
+
+    A node without edges has an empty row. There are no self-loops (LightGCN, section 3.1.1).
+
+    Args:
+        edge_index: shape ``(2, num_edges)``, every edge in both directions.
+        num_nodes: number of users plus number of items.
+
+    Returns:
+        Sparse CSR tensor of shape ``(num_nodes, num_nodes)``.
+
+    Raises:
+        ValueError: where an edge is missing one of its directions, occurs twice, or names a node
+            that does not exist.
+
+    >>> edges = bipartite_edge_index(torch.tensor([0, 1]), torch.tensor([0, 0]), num_users=2)
+    >>> normalized_adjacency(edges, num_nodes=3).to_dense()[2]
+    tensor([0.7071, 0.7071, 0.0000])
+    """
+    norm = edge_norm(edge_index, num_nodes)
+    source, target = edge_index
+    forth, order = torch.sort(target * num_nodes + source)
+    if not torch.equal(forth, torch.sort(source * num_nodes + target).values):
+        raise ValueError(
+            "got an edge without its opposite; propagation needs both directions: build "
+            "edge_index with bipartite_edge_index"
+        )
+    if (forth[1:] == forth[:-1]).any():
+        raise ValueError("got the same edge twice; drop duplicate interactions first")
+    row_start = torch.zeros(num_nodes + 1, dtype=torch.int32, device=edge_index.device)
+    row_start[1:] = torch.bincount(target, minlength=num_nodes).cumsum(0)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
+        return torch.sparse_csr_tensor(
+            row_start,
+            source[order].int(),  # 32 bits: the sparse product of MKL takes these as they are
+            norm[order],
+            size=(num_nodes, num_nodes),
+            check_invariants=True,
+        )
+
+
+class _SymmetricProduct(torch.autograd.Function):
+    """``adj @ x`` whose gradient is ``adj @ grad``: true because ``adj`` equals its transpose.
+
+    PyTorch does not know of the symmetry, and would transpose the matrix at every backward.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, adj: Tensor, x: Tensor) -> Tensor:
+        ctx.adj = adj
+        return adj @ x
+
+    @staticmethod
+    def backward(ctx: Any, *grad: Tensor) -> tuple[None, Tensor]:
+        return None, propagate(ctx.adj, grad[0])
+
+
+def propagate(adj: Tensor, x: Tensor) -> Tensor:
+    r"""One propagation :math:`X' = \tilde{A} X`; its gradient is :math:`\tilde{A} G`.
+
+    Args:
+        adj: **symmetric** sparse matrix, shape ``(num_nodes, num_nodes)``; see
+            :func:`normalized_adjacency`. It is treated as a constant.
+        x: node embeddings, shape ``(num_nodes, embedding_dim)``.
+
+    Returns:
+        Shape ``(num_nodes, embedding_dim)``.
+    """
+    return _SymmetricProduct.apply(adj, x)

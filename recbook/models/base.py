@@ -1,0 +1,112 @@
+"""What all recommenders share: from scores to a list, and scores from embeddings."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from recbook.data import Interactions
+from recbook.evaluation import top_k
+
+__all__ = ["BaseRecommender", "EmbeddingModel"]
+
+
+class BaseRecommender(ABC):
+    """Turns ``score`` into lists; a subclass has ``num_users``, ``num_items`` and ``score``."""
+
+    num_users: int
+    num_items: int
+
+    @abstractmethod
+    def score(self, users: Tensor) -> Tensor:
+        """Scores of all items for some users, shape ``(len(users), num_items)``."""
+
+    def recommend(
+        self, users: Tensor | Sequence[int], k: int = 20, exclude: Interactions | None = None
+    ) -> Tensor:
+        """The ``k`` best items of each user, best first.
+
+        Args:
+            users: user positions.
+            k: length of each list.
+            exclude: items that are not to be shown again, mostly ``split.train``.
+
+        Returns:
+            ``LongTensor`` of item positions, shape ``(len(users), k)``; -1 where a user has fewer
+            than ``k`` items left.
+
+        Raises:
+            ValueError: on a user that does not exist, and where ``k`` exceeds the number of items.
+        """
+        users = torch.as_tensor(users, dtype=torch.long)
+        if users.numel() and not 0 <= users.min() <= users.max() < self.num_users:
+            raise ValueError(
+                f"got users {users.min().item()} to {users.max().item()}, expected positions 0 to "
+                f"{self.num_users - 1}; raw ids stand at these positions in split.user_ids"
+            )
+        with torch.no_grad():
+            score = self.score(users).cpu()
+        if exclude is not None:
+            score = score.masked_fill(exclude.dense_rows(users), -torch.inf)
+        return top_k(score, k)
+
+
+class EmbeddingModel(nn.Module, BaseRecommender):
+    r"""A model that ends in one embedding a node; the score is a dot product.
+
+    .. math:: \hat{y}_{ui} = e_u^\top e_i
+
+    A subclass defines ``forward(graph) -> (user_emb, item_emb)`` and ``reset_parameters(seed)``.
+
+    Args:
+        num_users: number of users.
+        num_items: number of items.
+        embedding_dim: length of an embedding.
+        std: standard deviation of the initial embeddings, which are normal with mean 0.
+    """
+
+    def __init__(self, num_users: int, num_items: int, embedding_dim: int, std: float) -> None:
+        super().__init__()
+        for name, value in (
+            ("num_users", num_users),
+            ("num_items", num_items),
+            ("embedding_dim", embedding_dim),
+        ):
+            if value < 1:
+                raise ValueError(f"got {name}={value}, expected 1 or more")
+        self.num_users, self.num_items, self.std = num_users, num_items, std
+        self.embedding = nn.Embedding(num_users + num_items, embedding_dim)
+        self.final: tuple[Tensor, Tensor] | None = None
+        self.reset_parameters()
+
+    def reset_parameters(self, seed: int = 0) -> None:
+        """Draw the layer-0 embeddings anew; the same seed gives the same numbers on every CPU."""
+        # In doubles: the float version of randn takes another path where the CPU has AVX2.
+        generator = torch.Generator().manual_seed(seed)
+        shape = self.embedding.weight.shape
+        normal = torch.randn(shape, generator=generator, dtype=torch.float64)
+        with torch.no_grad():
+            self.embedding.weight.copy_(self.std * normal)
+        self.final = None
+
+    def finalize(self, graph: Tensor) -> None:
+        """Compute the final embeddings once and keep them for ``score``."""
+        with torch.no_grad():
+            self.final = self(graph)
+
+    def score(self, users: Tensor) -> Tensor:
+        """Dot products with all items, shape ``(len(users), num_items)``.
+
+        Raises:
+            RuntimeError: before ``train`` or ``finalize``.
+        """
+        if self.final is None:
+            raise RuntimeError(
+                f"{type(self).__name__} has no final embeddings yet: call train(model, split), or "
+                "model.finalize(adj) where the parameters are there already"
+            )
+        user_emb, item_emb = self.final
+        return user_emb[users.to(user_emb.device)] @ item_emb.T
