@@ -18,7 +18,7 @@ from recbook.losses import bpr_loss, l2_penalty
 from recbook.models.base import EmbeddingModel
 from recbook.sampling import TripletSampler
 
-__all__ = ["History", "train", "train_adjacency"]
+__all__ = ["History", "train", "train_adjacency", "train_step"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +112,7 @@ def train(
         triplets = sampler.sample(num_steps * batch_size, generator).to(device)
         total = torch.zeros((), device=device)
         for batch in triplets.split(batch_size, dim=1):
-            total += _step(model, adj, batch, reg, optimizer)
+            total += train_step(model, adj, batch, reg, optimizer)
         mean_loss = total.item() / num_steps
         if mean_loss != mean_loss or mean_loss == float("inf"):
             raise FloatingPointError(
@@ -137,13 +137,14 @@ def train(
     return History(pd.DataFrame(rows).set_index("epoch", drop=False), best_epoch)
 
 
-def _step(
+def train_step(
     model: EmbeddingModel,
     adj: Tensor,
     batch: Tensor,
     reg: float,
     optimizer: torch.optim.Optimizer,
 ) -> Tensor:
+    """One step on triplets of shape ``(3, B)``: propagate, loss, gradient, Adam; returns the loss."""
     user, item, neg_item = batch
     user_emb, item_emb = model(adj)
     user_vec = user_emb[user]

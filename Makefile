@@ -1,0 +1,76 @@
+# `make book` and `make test` do all set-up; a second call does none again.
+PYTHON ?= python3
+CHAPTER ?=
+PY := .venv/bin/python
+STAMP := .venv/.set-up
+CHAPTERS = $(or $(wildcard book/$(CHAPTER)*.ipynb),$(error there is no book/$(CHAPTER)*.ipynb))
+SITE := _build/html/book/intro.html
+export TQDM_DISABLE := 1
+# One thread: two that share a core with anything else wait for each other, up to ten times as long.
+export OMP_NUM_THREADS := 1
+export JUPYTER_PREFER_ENV_PATH := 1
+export PYTHONUNBUFFERED := 1
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+unexport JUPYTER_PATH MPLBACKEND  # chapters run in .venv's kernel and draw inline
+BUILD := jupyter-book build . --all -W -n --keep-going
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help book test lint unit notebooks colab execute render bench format constraints clean
+
+help:  ## list what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+book: $(STAMP)  ## execute every chapter on the real data, then render the site
+	@rm -rf _build/html && mkdir -p _build
+	@sed 's/execute_notebooks: "off"/execute_notebooks: force/' _config.yml > _build/_config.yml
+	$(BUILD) --config _build/_config.yml
+	@$(PY) tests/check_site.py _build/html
+	@echo "The book is built. Open $(CURDIR)/$(SITE) in a browser."
+
+test: lint unit notebooks colab  ## all that CI checks
+
+lint: $(STAMP)  ## formatting, lint and types
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+
+unit: $(STAMP)  ## unit tests and doctests
+	$(PY) -m pytest
+
+notebooks: $(STAMP)  ## execute chapters and compare with their outputs [CHAPTER=07]
+	$(PY) -m pytest -v -p tests.notebook_check --nbval --nbval-current-env $(CHAPTERS)
+
+colab: $(STAMP)  ## execute chapters as a bare Colab would
+	$(PY) -m pytest -v -s -m colab tests/test_colab.py
+
+execute: $(STAMP)  ## for authors: execute chapters in place and store the outputs [CHAPTER=07]
+	$(PY) book/execute.py $(CHAPTERS)
+
+render: $(STAMP)  ## render the committed outputs
+	@rm -rf _build/html
+	$(BUILD)
+	@$(PY) tests/check_site.py _build/html
+	@echo "The site is rendered. Open $(CURDIR)/$(SITE) in a browser."
+
+bench: $(STAMP)  ## compare speeds side by side, and store the result
+	$(PY) -m benchmarks.epoch
+
+format: $(STAMP)  ## format package, tests and chapters
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+constraints: $(STAMP)  ## pin what .venv holds
+	@(sed -n '/^#/p' constraints.txt; $(PY) -m pip freeze --all --exclude-editable --exclude pip --exclude wheel | sed 's/+.*//') > constraints.new
+	@mv constraints.new constraints.txt
+
+clean:  ## remove what was built, and the environment
+	rm -rf _build .venv build *.egg-info
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.version_info >= (3, 11) or sys.exit("recbook needs Python 3.11 or newer, $(PYTHON) is " + v + "; name another one: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+	$(PY) -m pip install -c constraints.txt -e '.[book,dev]'
+	TQDM_DISABLE= $(PY) -c 'from recbook.data import load_movielens_100k; print("MovieLens-100K is in", load_movielens_100k().folder)'
+	@touch $@

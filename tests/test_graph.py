@@ -1,0 +1,79 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recbook.data import Interactions
+from recbook.graph import bipartite_edge_index, normalized_adjacency, propagate
+
+PAIRS = st.sets(st.tuples(st.integers(0, 4), st.integers(0, 6)), min_size=1).map(sorted)
+
+
+def dense(edge_index: torch.Tensor, num_nodes: int) -> torch.Tensor:
+    adjacency = torch.zeros(num_nodes, num_nodes)
+    for source, target in edge_index.T.tolist():
+        adjacency[target, source] = 1
+    degree = adjacency.sum(1)
+    scale = torch.where(degree > 0, degree, torch.inf) ** -0.5
+    return scale[:, None] * adjacency * scale
+
+
+def edges(pairs: list[tuple[int, int]], num_users: int = 5) -> torch.Tensor:
+    user, item = torch.tensor(pairs).T
+    return bipartite_edge_index(user, item, num_users)
+
+
+def test_toy_by_hand(toy: Interactions) -> None:
+    edge_index = bipartite_edge_index(toy.user, toy.item, 3)
+    assert edge_index[:, [0, 6]].tolist() == [[0, 3], [3, 0]]
+    adj = normalized_adjacency(edge_index, 7).to_dense()
+    assert adj[0].tolist() == pytest.approx([0, 0, 0, 0.5**0.5, 0.5, 0, 0])  # Ann: 1/sqrt(2*1)
+    assert adj[4].tolist() == pytest.approx([0.5, 0.5, 0, 0, 0, 0, 0])  # Brazil: 1/sqrt(2*2)
+
+
+@given(PAIRS)
+def test_equals_the_dense_matrix(pairs: list[tuple[int, int]]) -> None:
+    edge_index = edges(pairs)
+    adj = normalized_adjacency(edge_index, 12)
+    torch.testing.assert_close(adj.to_dense(), dense(edge_index, 12))
+    torch.testing.assert_close(adj.to_dense(), adj.to_dense().T)
+    x = torch.arange(36.0).view(12, 3).sin()
+    torch.testing.assert_close(propagate(adj, x), dense(edge_index, 12) @ x)
+
+
+def test_nodes_without_edges_stay_finite() -> None:
+    adj = normalized_adjacency(edges([(0, 0)]), 12)
+    assert propagate(adj, torch.ones(12, 1)).sum() == 2
+
+
+def test_gradients(toy: Interactions) -> None:
+    adj = normalized_adjacency(bipartite_edge_index(toy.user, toy.item, 3), 7).double()
+    x = torch.randn(7, 2, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: propagate(adj, x), x)
+    assert torch.autograd.gradgradcheck(lambda x: propagate(adj, x), x)
+
+
+@given(PAIRS, st.permutations(range(5)))
+def test_permuting_users_permutes_outputs(pairs: list, order: list[int]) -> None:
+    x = torch.arange(12.0).sin().view(12, 1)
+    nodes = torch.tensor([*order, *range(5, 12)])
+    moved = x.clone()
+    moved[nodes] = x
+    out = propagate(normalized_adjacency(edges(pairs), 12), x)
+    renamed = [(order[user], item) for user, item in pairs]
+    out_moved = propagate(normalized_adjacency(edges(renamed), 12), moved)
+    torch.testing.assert_close(out_moved[nodes], out)
+
+
+def test_errors() -> None:
+    one, two = torch.tensor([0]), torch.tensor([0, 1])
+    with pytest.raises(ValueError, match="1 users and 2 items"):
+        bipartite_edge_index(one, two, 3)
+    with pytest.raises(ValueError, match="collide"):
+        bipartite_edge_index(two, two, 1)
+    with pytest.raises(ValueError, match="without its opposite"):
+        normalized_adjacency(torch.tensor([[0], [1]]), 2)
+    with pytest.raises(ValueError, match="same edge twice"):
+        normalized_adjacency(torch.tensor([[0, 1, 0, 1], [1, 0, 1, 0]]), 2)
+    with pytest.raises(ValueError, match="expected 0 to 1"):
+        normalized_adjacency(torch.tensor([[0, 2], [2, 0]]), 2)

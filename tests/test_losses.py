@@ -1,0 +1,32 @@
+import math
+
+import pytest
+import torch
+
+from recbook.losses import bpr_loss, l2_penalty
+
+
+def test_bpr_by_hand() -> None:
+    # differences 0 and ln 3: ln 2 and ln(1 + 1/3), mean (ln 2 + ln 4/3) / 2
+    loss = bpr_loss(torch.tensor([1.0, math.log(3)]), torch.tensor([1.0, 0.0]))
+    assert loss.item() == pytest.approx((math.log(2) + math.log(4 / 3)) / 2)
+
+
+def test_bpr_is_minus_log_sigmoid_and_does_not_overflow() -> None:
+    pos, neg = torch.randn(2, 100, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(bpr_loss(pos, neg), -torch.sigmoid(pos - neg).log().mean())
+    assert bpr_loss(torch.tensor([-1e4]), torch.tensor([0.0])).item() == 1e4
+
+
+def test_bpr_pulls_positives_up() -> None:
+    scores = torch.zeros(2, 3, requires_grad=True)
+    bpr_loss(scores[0], scores[1]).backward()
+    assert scores.grad is not None
+    assert scores.grad[0].tolist() == pytest.approx([-1 / 6] * 3)
+    assert scores.grad[1].tolist() == pytest.approx([1 / 6] * 3)
+
+
+def test_l2_is_a_mean_over_the_batch() -> None:
+    one = torch.tensor([[1.0, 2.0]])
+    assert l2_penalty(one, one, one).item() == 7.5
+    assert l2_penalty(one.repeat(4, 1), one.repeat(4, 1), one.repeat(4, 1)).item() == 7.5

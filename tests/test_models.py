@@ -1,0 +1,92 @@
+import pytest
+import torch
+from torch_geometric.nn import LGConv
+from torch_geometric.nn.models import LightGCN as PyGLightGCN
+
+from recbook.data import Interactions
+from recbook.graph import bipartite_edge_index, normalized_adjacency
+from recbook.models import LightGCN, LightGCNConv, Popularity
+
+
+@pytest.fixture
+def edge_index(toy: Interactions) -> torch.Tensor:
+    return bipartite_edge_index(toy.user, toy.item, 3)
+
+
+def test_propagation_by_hand(edge_index: torch.Tensor) -> None:
+    # Ann has 1. Alien hears 1/sqrt(2*1), Brazil 1/sqrt(2*2); Bob then hears half of Brazil's half.
+    x = torch.tensor([[1.0], [0], [0], [0], [0], [0], [0]])
+    once = LightGCNConv()(x, edge_index)
+    assert once.flatten().tolist() == pytest.approx([0, 0, 0, 0.5**0.5, 0.5, 0, 0])
+    assert LightGCNConv()(once, edge_index).flatten().tolist() == pytest.approx(
+        [0.75, 0.25, 0, 0, 0, 0, 0]
+    )
+
+
+@pytest.mark.parametrize("num_layers", [0, 1, 3])
+def test_both_forms_pyg_and_the_dense_formula_agree(
+    edge_index: torch.Tensor, num_layers: int
+) -> None:
+    ours, theirs = LightGCN(3, 4, 5, num_layers), PyGLightGCN(7, 5, num_layers)
+    theirs.embedding.load_state_dict(ours.embedding.state_dict())
+    adj = normalized_adjacency(edge_index, 7)
+    powers = [torch.linalg.matrix_power(adj.to_dense(), k) for k in range(num_layers + 1)]
+    dense = sum(powers) @ ours.embedding.weight / (num_layers + 1)
+    gradients = []
+    for out in (
+        torch.cat(ours(adj)),
+        torch.cat(ours(edge_index)),
+        theirs.get_embedding(edge_index),
+    ):
+        torch.testing.assert_close(out, dense, atol=1e-6, rtol=0)
+        weight = (theirs if len(gradients) == 2 else ours).embedding.weight
+        gradients += torch.autograd.grad(out.square().sum(), weight)
+    torch.testing.assert_close(gradients[0], gradients[1])
+    torch.testing.assert_close(gradients[0], gradients[2])
+    x = torch.randn(7, 2)
+    torch.testing.assert_close(LightGCNConv()(x, adj), LGConv()(x, edge_index))
+
+
+def test_scores_are_dot_products_of_final_embeddings(edge_index: torch.Tensor) -> None:
+    model = LightGCN(3, 4, 5)
+    user_emb, item_emb = model(edge_index)
+    model.finalize(normalized_adjacency(edge_index, 7))
+    torch.testing.assert_close(model.score(torch.tensor([2, 0])), (user_emb @ item_emb.T)[[2, 0]])
+
+
+def test_no_layers_is_matrix_factorisation(edge_index: torch.Tensor) -> None:
+    model = LightGCN(3, 4, 5, num_layers=0)
+    model.finalize(edge_index)
+    weight = model.embedding.weight
+    torch.testing.assert_close(model.score(torch.arange(3)), weight[:3] @ weight[3:].T)
+
+
+def test_seed_decides_the_parameters() -> None:
+    model = LightGCN(300, 400)
+    first = model.embedding.weight.clone()
+    assert first.std().item() == pytest.approx(0.1, rel=0.02)
+    model.reset_parameters(seed=1)
+    assert not model.embedding.weight.equal(first)
+    model.reset_parameters(seed=0)
+    assert model.embedding.weight.equal(first)
+
+
+def test_recommend(toy: Interactions) -> None:
+    model = Popularity().fit(toy)  # counts 1, 2, 2, 1
+    assert model.recommend([0, 2], k=2).tolist() == [[1, 2], [1, 2]]
+    assert model.recommend([0, 2], k=3, exclude=toy).tolist() == [[2, 3, -1], [1, 0, -1]]
+
+
+def test_errors(toy: Interactions) -> None:
+    with pytest.raises(RuntimeError, match="call train"):
+        LightGCN(3, 4).score(torch.tensor([0]))
+    with pytest.raises(RuntimeError, match="fit"):
+        Popularity().score(torch.tensor([0]))
+    with pytest.raises(ValueError, match="expected positions 0 to 2"):
+        Popularity().fit(toy).recommend([3])
+    with pytest.raises(ValueError, match="k=5, expected 1 to 4"):
+        Popularity().fit(toy).recommend([0], k=5)
+    with pytest.raises(ValueError, match="num_layers=-1"):
+        LightGCN(3, 4, num_layers=-1)
+    with pytest.raises(ValueError, match="num_items=0"):
+        LightGCN(3, 0)
