@@ -293,7 +293,7 @@ def random_split(
     >>> rows = pd.DataFrame({"user_id": [1, 1, 2, 2, 2], "item_id": [5, 6, 5, 6, 7]})
     >>> split = random_split(rows, test_size=0.2, seed=0)
     >>> len(split.train), len(split.test), split.num_dropped
-    (4, 0, 1)
+    (4, 1, 0)
     """
     _check_frame(interactions)
     if not (0 < test_size < 1 and 0 <= val_size < 1 and test_size + val_size < 1):

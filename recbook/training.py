@@ -144,7 +144,7 @@ def train_step(
     reg: float,
     optimizer: torch.optim.Optimizer,
 ) -> Tensor:
-    """One step on triplets of shape ``(3, B)``: propagate, loss, gradient, Adam; returns the loss."""
+    """Propagate, then one step of Adam on triplets of shape ``(3, B)``; returns their loss."""
     user, item, neg_item = batch
     user_emb, item_emb = model(adj)
     user_vec = user_emb[user]

@@ -269,12 +269,11 @@ class NotebookCell(IPyNbCell):
                 fresh.append(nbformat.v4.output_from_msg(message))
 
         options = {"allow_stdin": False, "stop_on_error": False, "timeout": limit}
+        client = self.parent.kernel.kc
         try:
-            kernel = self.parent.kernel
-            kernel.kc.execute_interactive(self.cell.source, output_hook=keep, **options)
+            client.execute_interactive(self.cell.source, output_hook=keep, **options)
         except TimeoutError:
             self.parent.timed_out = True
-            kernel.stop()
             self.fail(f"no end after {limit:g} seconds: too slow, endless, or its kernel died")
         errors = [content for kind, content in pieces(fresh) if kind == "error"]
         if errors and not self.options["check_exception"]:

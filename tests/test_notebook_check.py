@@ -17,13 +17,14 @@ import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook, new_output
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tests.notebook_check import (
     Rules,
     notebook_problems,
     output_differences,
     picture_differences,
+    pytest_load_initial_conftests,
     read_rules,
     text_differences,
 )
@@ -51,7 +52,7 @@ def differ(committed: str, fresh: str, *tags: str) -> bool:
         ("a   0.9\nb  10.0", "a  0.9\nb 10.1"),
         ("0.3510 0.2400", "0.351 0.240"),  # pandas drops a column's last zeros
         ("12.5%", "12.6%"),
-        ("1,234.56 s", "1,234.57 s"),
+        ("1,999.99 s", "2,000.00 s"),
         ("9.9e-05", "1.0e-04"),
         ("nan inf", "nan inf"),
     ],
@@ -150,14 +151,23 @@ def chart(
     return base64.b64encode(buffer.getvalue()).decode()
 
 
+def edited(picture: str, change: Callable[[Image.Image], Image.Image]) -> str:
+    """Change a picture's pixels."""
+    old = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")
+    buffer = io.BytesIO()
+    change(old).save(buffer, "png")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
 def moved(picture: str, right: int, down: int, wider: int = 0) -> str:
     """Shift a picture on a white ground."""
-    old = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")
-    new = Image.new("RGB", (old.width + wider, old.height), "white")
-    new.paste(old, (right, down))
-    buffer = io.BytesIO()
-    new.save(buffer, "png")
-    return base64.b64encode(buffer.getvalue()).decode()
+
+    def move(old: Image.Image) -> Image.Image:
+        new = Image.new("RGB", (old.width + wider, old.height), "white")
+        new.paste(old, (right, down))
+        return new
+
+    return edited(picture, move)
 
 
 def picture_differ(fresh: str, tag: str = "picture_tolerance=10") -> bool:
@@ -196,13 +206,24 @@ def test_pictures_that_agree(fresh: Callable[[], str]) -> None:
         lambda: chart(colour="C3"),
         lambda: chart(bar=0.31),
         lambda: chart(label="NGCF"),
-        lambda: moved(chart(), 5, 0),
+        lambda: moved(chart(), 3, 0),
         lambda: moved(chart(), 0, 0, wider=3),
     ],
     ids=["curve moved", "curve gone", "colour", "bar", "label", "all moved", "too wide"],
 )
 def test_pictures_that_differ(fresh: Callable[[], str]) -> None:
     assert picture_differ(fresh())
+
+
+def test_light_lines_on_a_dark_ground_count_as_well() -> None:
+    dark, other = (edited(chart(label=label), ImageOps.invert) for label in ("LightGCN", "NGCF"))
+    assert not picture_differences(dark, dark, Rules())
+    assert picture_differences(dark, other, Rules())
+
+
+def test_colours_equally_bright_are_not_the_same() -> None:
+    red, green = chart(colour="#c80000"), chart(colour="#006600")
+    assert picture_differences(red, green, Rules())
 
 
 def test_picture_tolerance_widens() -> None:
@@ -247,7 +268,7 @@ def test_text_and_html_of_a_table_both_count() -> None:
 
 def test_a_picture_must_be_on_both_sides() -> None:
     with_picture, without = display(plain="<Figure>", png=chart()), display(plain="<Figure>")
-    assert not outputs_differ([with_picture], [with_picture])
+    assert not outputs_differ([with_picture], [display(plain="<Figure>", png=moved(chart(), 1, 1))])
     assert outputs_differ([with_picture], [without])
     assert outputs_differ([without], [with_picture])
     assert outputs_differ([with_picture], [display(plain="<Figure>", png=chart(raised=0.05))])
@@ -472,6 +493,12 @@ def test_unfit_notebooks_fail_at_collection(folder: Path, tmp_path: Path) -> Non
     assert re.search(r"02_skip.ipynb\n\s+Cell 3: NBVAL_SKIP.*\n\s+To mend.*CHAPTER=02", output)
     assert re.search(r"03_long.ipynb\n\s+Cell 3: 31 lines.*\n\s+To mend.*CHAPTER=03", output)
     assert run_check(tmp_path, "--collect-only")[0] == 2
+
+
+def test_the_default_timeout_yields_to_the_command_line() -> None:
+    arguments = ["--nbval-cell-timeout=3"]
+    pytest_load_initial_conftests(arguments)
+    assert arguments == ["--nbval-cell-timeout=170", "--nbval-cell-timeout=3"]
 
 
 STUBBORN = """
