@@ -1,6 +1,6 @@
 """Execute chapters in place: `make execute`, or `python book/execute.py book/07_lightgcn.ipynb`.
 
-Writes outputs without progress bars, execution counts from 1, and the same notebook metadata for
+Writes outputs, execution counts from 1, and the same notebook metadata for
 everybody, so that a diff shows only what changed. A chapter that fails is left as it was.
 """
 
@@ -15,7 +15,6 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-BAR = "application/vnd.jupyter.widget-view+json"  # tqdm's, which TQDM_DISABLE does not stop here
 
 
 def execute(path: Path) -> None:
@@ -35,8 +34,6 @@ def execute(path: Path) -> None:
     notebook.metadata = nbformat.from_dict(METADATA)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # time stamps, left by other tools
-        if cell.cell_type == "code":
-            cell.outputs = [out for out in cell.outputs if BAR not in out.get("data", {})]
     nbformat.write(notebook, path)
     print(f" {time.perf_counter() - start:.0f} s")
 

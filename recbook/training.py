@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import time
 from dataclasses import dataclass
 
@@ -107,7 +108,8 @@ def train(
     num_steps = max(1, len(split.train) // batch_size)
     rows: list[dict[str, float]] = []
     best_recall, best_epoch, best_state = -1.0, None, None
-    for epoch in (bar := trange(1, epochs + 1, desc="epoch", leave=False)):
+    quiet = "TQDM_DISABLE" in os.environ  # which the notebook's bar does not look at by itself
+    for epoch in (bar := trange(1, epochs + 1, desc="epoch", leave=False, disable=quiet)):
         start = time.perf_counter()
         triplets = sampler.sample(num_steps * batch_size, generator).to(device)
         total = torch.zeros((), device=device)
