@@ -8,10 +8,11 @@ gives (`output_differences`). No cell may opt out; tags in its metadata may ask 
 
     tolerance=0.01         decimal numbers may differ by 0.01
     tolerance=5%           ... by 5 % of the committed number
+    tolerance_int=2        integers may differ by 2
     picture_tolerance=20   pictures may differ by 20, see `picture_differences`
     timing                 decimal numbers are seconds: anything within a factor of 1,000
 
-The first three need a `"tolerance_reason"` in the metadata, beside `"tags"`.
+The first four need a `"tolerance_reason"` in the metadata, beside `"tags"`.
 """
 
 import base64
@@ -37,11 +38,11 @@ OPT_OUT = re.compile(r"\b(NBVAL|PYTEST_VALIDATE)_\w+")
 AMOUNT = r"\d*\.?\d+(?:e-?\d+)?"
 TOLERANCE = re.compile(
     rf"tolerance=(?P<absolute>{AMOUNT})|tolerance=(?P<percent>{AMOUNT})%"
-    rf"|picture_tolerance=(?P<picture>{AMOUNT})"
+    rf"|tolerance_int=(?P<integer>\d+)|picture_tolerance=(?P<picture>{AMOUNT})"
 )
 NOT_FOR_READERS = {
     "a warning": re.compile("Warning"),
-    "a path of this machine": re.compile(r"/(home|root|tmp|work|Users)/|C:\\+Users"),
+    "a path of this machine": re.compile(r"(?<!\w)/(home|root|tmp|work|Users)/|C:\\+Users"),
     "a memory address": re.compile(r"\b0x[\da-f]{6,}", re.IGNORECASE),
 }
 
@@ -52,7 +53,9 @@ EXPONENT = r"(?:[eE][+-]?\d{1,3}\b)"
 SIGN = r"(?:(?<![\w.)\]])[+-])?"
 DECIMAL = rf"{SIGN}(?:{INTEGER}?\.\d+{EXPONENT}?|{INTEGER}{EXPONENT})"
 NAME = r"[^\W\d]\w*(?:\.\d+)*|\d+(?:\.\d+){2,}"
-TOKEN = re.compile(rf"{NAME}|(?P<decimal>{DECIMAL})|{SIGN}{INTEGER}|\S")
+TOKEN = re.compile(
+    rf"{NAME}|(?P<rule>-{{2,}})|(?P<decimal>{DECIMAL})|(?P<integer>{SIGN}{INTEGER})|\S"
+)
 
 
 class Rules(NamedTuple):
@@ -60,6 +63,7 @@ class Rules(NamedTuple):
 
     absolute: Decimal = Decimal(0)
     percent: Decimal = Decimal(0)
+    integer: Decimal = Decimal(0)
     picture: Decimal = Decimal(10)
     timing: bool = False
 
@@ -71,7 +75,7 @@ def read_rules(cell: NotebookNode) -> Rules:
     for tag in [tag for tag in tags if tag.startswith(("tolerance", "picture_tolerance"))]:
         match = TOLERANCE.fullmatch(tag)
         if match is None:
-            raise ValueError(f"tag {tag}: write tolerance=0.01, tolerance=5%, picture_tolerance=20")
+            raise ValueError(f"tag {tag}: not one of those in tests/notebook_check.py")
         if not str(cell.metadata.get("tolerance_reason", "")).strip():
             raise ValueError(f"tag {tag}: the metadata must say why, as tolerance_reason")
         field = str(match.lastgroup)
@@ -96,16 +100,29 @@ def compare_decimals(committed: str, fresh: str, rules: Rules) -> str:
     return "" if abs(old - new) <= room else f"within {room}"
 
 
+def compare_integers(committed: str, fresh: str, rules: Rules) -> str:
+    """Return "" where two integers agree, else what would have been allowed."""
+    old, new = (int(text.replace(",", "")) for text in (committed, fresh))
+    if rules.integer and abs(old - new) <= rules.integer:
+        return ""
+    return f"within {rules.integer}" if rules.integer else "no change"
+
+
 def text_differences(committed: str, fresh: str, rules: Rules) -> list[str]:
-    """Compare two texts token by token. White space may differ: columns grow with their numbers."""
+    """Compare two texts token by token.
+
+    White space and the length of a line of dashes may differ: columns grow with their numbers.
+    """
     old, new = (list(TOKEN.finditer(text)) for text in (committed, fresh))
     found = []
     for a, b in zip_longest(old, new):
-        if a and b and a[0] == b[0]:
+        if a and b and (a[0] == b[0] or (a["rule"] and b["rule"])):
             continue
         allowed = "no change"
         if a and b and a["decimal"] and b["decimal"]:
             allowed = compare_decimals(a[0], b[0], rules)
+        elif a and b and a["integer"] and b["integer"]:
+            allowed = compare_integers(a[0], b[0], rules)
         if allowed:
             found.append(f"committed {around(a)}   fresh {around(b)}   (allowed: {allowed})")
             if len(old) != len(new):
@@ -129,9 +146,12 @@ def picture_differences(committed: str, fresh: str, rules: Rules) -> list[str]:
     (0 to 255) that is missing. The measure is the largest root mean square of these steps over any
     tile of 32 x 32 pixels: over the whole picture, a curve drowns in the white around it.
     """
+    # Measured on the chart of tests/test_notebook_check.py, where the default of 10 must decide:
+    # drawn again 0, moved by one pixel 1, other font hinting 5 to 9; another colour 13, a curve
+    # higher by 1.25 % of the axis 33, a bar by 1.7 % 39, another word 46, moved by 3 pixels 79.
     a, b = (Image.open(io.BytesIO(base64.b64decode(p))).convert("RGB") for p in (committed, fresh))
-    if abs(a.width - b.width) > 2 or abs(a.height - b.height) > 2:
-        return [f"committed {a.size} pixels   fresh {b.size} pixels   (allowed: within 2)"]
+    if abs(a.width - b.width) > 3 or abs(a.height - b.height) > 3:
+        return [f"committed {a.size} pixels   fresh {b.size} pixels   (allowed: within 3)"]
     width, height = min(a.width, b.width), min(a.height, b.height)
     a, b = a.crop((0, 0, width, height)), b.crop((0, 0, width, height))
     steps = np.asarray(ImageChops.lighter(missing_steps(a, b), missing_steps(b, a)), dtype=float)
@@ -221,6 +241,8 @@ def cell_problems(cell: NotebookNode) -> Iterator[str]:
             if (size := len(base64.b64decode(content))) > 150_000:
                 yield f"a picture of {size:,} bytes, at most 150,000"
         else:
+            if kind != "error" and "Traceback (most recent call last)" in content:
+                yield "a traceback in an output"
             for what, pattern in NOT_FOR_READERS.items():
                 if match := pattern.search(content):
                     yield f"{what} in an output: {around(match)}"
@@ -264,7 +286,7 @@ class NotebookCell(IPyNbCell):
 
         def keep(message: dict[str, Any]) -> None:
             if time.monotonic() > deadline:
-                raise TimeoutError  # the client itself waits for a silence: a flood has none
+                raise TimeoutError  # the client's own timeout needs a pause, and a flood has none
             if message["msg_type"] in ("stream", "display_data", "execute_result", "error"):
                 fresh.append(nbformat.v4.output_from_msg(message))
 
@@ -279,8 +301,8 @@ class NotebookCell(IPyNbCell):
         if errors and not self.options["check_exception"]:
             self.fail(f"the cell raises an error:\n{errors[0]}")
         if found := output_differences(self.cell.outputs, fresh, read_rules(self.cell)):
-            more = [f"and {len(found) - 5} more"] if len(found) > 5 else []
-            self.fail("\n  ".join(["outputs differ", *found[:5], *more]))
+            more = [f"and {len(found) - 10} more"] if len(found) > 10 else []
+            self.fail("\n  ".join(["outputs differ", *found[:10], *more]))
 
     def fail(self, message: str) -> None:
         """Fail this cell, with the command that mends the notebook."""
