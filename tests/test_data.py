@@ -1,7 +1,11 @@
+import http.client
 import io
+import subprocess
 import threading
 import warnings
 import zipfile
+import zlib
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +44,10 @@ def test_split_equals_the_original_row_for_row(movielens: MovieLens, original: S
     train, test = train_test_split(rows, test_size=0.2, random_state=16)
     users, user = np.unique(train["user_id"], return_inverse=True)
     items, item = np.unique(train["item_id"], return_inverse=True)
+    assert (original.user_ids.tolist(), original.item_ids.tolist()) == (
+        users.tolist(),
+        items.tolist(),
+    )
     assert original.train.user.tolist() == user.tolist()
     assert original.train.item.tolist() == item.tolist()
     kept = test[test["user_id"].isin(users) & test["item_id"].isin(items)]
@@ -49,18 +57,40 @@ def test_split_equals_the_original_row_for_row(movielens: MovieLens, original: S
 
 def test_split_has_the_original_counts(original: Split) -> None:
     train = original.train
+    assert len(train) + len(original.test) + original.num_dropped == 82_520
     assert (len(train), len(original.test), original.num_dropped) == (66_016, 16_472, 32)
     assert (train.num_users, train.num_items) == (943, 1546)
     assert (original.test.user_degree > 0).sum() == 938
 
 
-def test_validation_leaves_the_test_part_alone(movielens: MovieLens, original: Split) -> None:
-    split = random_split(to_implicit(movielens.ratings), val_size=0.1)
+@pytest.mark.parametrize("val_size", [0.1, 0.5])
+def test_validation_leaves_the_test_part_alone(
+    movielens: MovieLens, original: Split, val_size: float
+) -> None:
+    split = random_split(to_implicit(movielens.ratings), val_size=val_size)
+    assert split.test.user.equal(original.test.user)
     assert split.test.item.equal(original.test.item)
     assert split.val is not None
     key = torch.cat([part.user * 2000 + part.item for part in (split.train, split.val, split.test)])
     assert len(key.unique()) == len(key) == 82_520 - 32
-    assert len(split.val) == 8252
+    assert len(split.val) == 82_520 * val_size
+
+
+@given(
+    st.sets(st.tuples(st.integers(0, 9), st.sampled_from("abcdef")), min_size=8),
+    st.sampled_from([0, 0.2]),
+)
+def test_no_row_is_lost_or_made_up(pairs: set[tuple[int, str]], val_size: float) -> None:
+    rows = pd.DataFrame(sorted(pairs), columns=["user_id", "item_id"])
+    split = random_split(rows, val_size=val_size)
+    decoded = [
+        (split.user_ids[user], split.item_ids[item])
+        for part in (split.train, split.test, split.val)
+        if part is not None
+        for user, item in zip(part.user, part.item, strict=True)
+    ]
+    assert len(decoded) + split.num_dropped == len(pairs)
+    assert set(decoded) <= pairs and max(Counter(decoded).values()) == 1
 
 
 @given(
@@ -119,7 +149,12 @@ def test_bad_frames(rows: pd.DataFrame, message: str) -> None:
             reader(rows)
 
 
-@pytest.mark.parametrize("sizes", [(0, 0), (1.5, 0), (20, 0), (0.2, -0.1), (0.6, 0.4)])
+def test_too_few_rows_to_split() -> None:
+    with pytest.raises(ValueError, match="got 2 rows, expected at least 3"):
+        random_split(frame().iloc[:2])
+
+
+@pytest.mark.parametrize("sizes", [(np.nan, 0), (0, 0), (1.5, 0), (20, 0), (0.2, -0.1), (0.6, 0.4)])
 def test_sizes_that_are_no_shares(sizes: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="expected shares of all rows"):
         random_split(frame(), *sizes)
@@ -130,8 +165,10 @@ def test_to_implicit_keeps_order_and_names_an_impossible_threshold() -> None:
     assert to_implicit(rows).values.tolist() == [[1, 5], [2, 5]]
     with pytest.raises(ValueError, match="min_rating=6, the highest is 5"):
         to_implicit(rows, min_rating=6)
-    with pytest.raises(ValueError, match="rating"):
+    with pytest.raises(ValueError, match=r"'rating'. missing"):
         to_implicit(frame())
+    with pytest.raises(ValueError, match="'rating' has 1 missing values"):
+        to_implicit(frame(rating=[3, None, 5]))
 
 
 def test_read_your_own_csv(tmp_path: Path) -> None:
@@ -143,6 +180,18 @@ def test_read_your_own_csv(tmp_path: Path) -> None:
         read_interactions(path, user_id="guest")
     with pytest.raises(ValueError, match="'users'"):
         read_interactions(path, users="visitor")
+
+
+def test_read_a_frame_leaves_it_as_it_was() -> None:
+    rows = frame(page=[7, 8, 9]).set_index([[3, 4, 5]])
+    assert list(read_interactions(rows)) == ["user_id", "item_id"]
+    assert read_interactions(rows).index.tolist() == [0, 1, 2]
+    assert list(rows) == ["user_id", "item_id", "page"]
+
+
+def test_a_new_name_that_is_taken_already() -> None:
+    with pytest.raises(ValueError, match="user_id"):
+        read_interactions(frame(visitor=[1, 2, 3]), user_id="visitor")
 
 
 @pytest.fixture
@@ -180,6 +229,57 @@ def test_grouplens_archive_gives_the_same_files(
     monkeypatch.setattr(data, "_download", lambda _: archive.getvalue())
     assert data._from_grouplens() == raw
     assert load_movielens_100k(alone / "mine").folder == alone / "mine" / "ml-100k"
+
+
+def test_pypi_package_gives_the_same_files(
+    raw: dict[str, bytes], movielens: MovieLens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = movielens.items.astype({"year": "string"}).fillna({"year": ""})
+    lines = ["\t".join(row) for row in items.astype(str).itertuples(index=False)]
+    members = {
+        "inter": b"header\n" + raw["u.data"],
+        "item": "\n".join(["header", *lines]).encode(),
+        "user": b"header\n" + raw["u.user"].replace(b"|", b"\t"),
+    }
+
+    def pip(command: list[str], **_: object) -> subprocess.CompletedProcess:
+        with zipfile.ZipFile(Path(command[-2]) / "some.whl", "w") as wheel:
+            for kind, content in members.items():
+                wheel.writestr(f"recbole/dataset_example/ml-100k/ml-100k.{kind}", content)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(data.subprocess, "run", pip)
+    assert data._from_pypi() == raw
+
+    def fail(command: list[str], **_: object) -> subprocess.CompletedProcess:
+        return subprocess.CompletedProcess(command, 1, stderr="no such host")
+
+    monkeypatch.setattr(data.subprocess, "run", fail)
+    with pytest.raises(OSError, match=r"recbole==1\.2\.1 failed: no such host"):
+        data._from_pypi()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TimeoutError("timed out"),
+        zipfile.BadZipFile("a page that asks to log in"),
+        KeyError("no u.data in the archive"),
+        zlib.error("a damaged archive"),
+        http.client.BadStatusLine("no answer that is HTTP"),
+        http.client.IncompleteRead(b""),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_pypi_steps_in_however_grouplens_fails(
+    alone: Path, raw: dict[str, bytes], error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> dict[str, bytes]:
+        raise error
+
+    monkeypatch.setattr(data, "_from_grouplens", fail)
+    monkeypatch.setattr(data, "_from_pypi", lambda: raw)
+    assert len(load_movielens_100k().ratings) == 100_000
 
 
 def test_no_source_says_so_and_writes_nothing(alone: Path) -> None:
@@ -256,14 +356,30 @@ def test_two_at_once(alone: Path, raw: dict[str, bytes], monkeypatch: pytest.Mon
 
 def test_nothing_is_pickled() -> None:
     for path in Path(data.__file__).parent.rglob("*.py"):
-        assert "import pickle" not in path.read_text()
+        assert "pickle" not in path.read_text() and "torch.load" not in path.read_text()
 
 
-@pytest.mark.skipif(not GOWALLA.is_dir(), reason="no copy of Gowalla beside the checkout")
+@pytest.mark.skipif(
+    not (GOWALLA / "gowalla").is_dir(), reason="no copy of Gowalla beside the checkout"
+)
 def test_gowalla_is_the_authors_split() -> None:
     split = load_gowalla(GOWALLA)
     assert (split.train.num_users, split.train.num_items) == (29_858, 40_981)
     assert (len(split.train), len(split.test)) == (810_128, 217_242)
+    key = torch.cat([part.user * 40_981 + part.item for part in (split.train, split.test)])
+    assert len(key.unique()) == len(key)
+
+
+def test_damaged_copy_of_gowalla_is_named(alone: Path) -> None:
+    folder = alone / "gowalla"
+    folder.mkdir()
+    for name in ("train.txt.gz", "test.txt.gz"):
+        (folder / name).write_bytes(b"\x1f\x8b cut off")
+    with (
+        pytest.warns(UserWarning, match=r"train\.txt\.gz is corrupted"),
+        pytest.raises(ConnectionError, match="its authors' repository: no network"),
+    ):
+        load_gowalla(alone)
 
 
 def test_gowalla_from_elsewhere_is_refused(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:

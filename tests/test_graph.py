@@ -41,9 +41,15 @@ def test_equals_the_dense_matrix(pairs: list[tuple[int, int]]) -> None:
     torch.testing.assert_close(propagate(adj, x), dense(edge_index, 12) @ x)
 
 
+@given(PAIRS)
+def test_both_directions_are_there(pairs: list[tuple[int, int]]) -> None:
+    both = {(user, item + 5) for user, item in pairs} | {(item + 5, user) for user, item in pairs}
+    assert sorted(map(tuple, edges(pairs).T.tolist())) == sorted(both)
+
+
 def test_nodes_without_edges_stay_finite() -> None:
-    adj = normalized_adjacency(edges([(0, 0)]), 12)
-    assert propagate(adj, torch.ones(12, 1)).sum() == 2
+    out = propagate(normalized_adjacency(edges([(0, 0)]), 12), torch.ones(12, 1))
+    assert out.flatten().tolist() == [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]
 
 
 def test_gradients(toy: Interactions) -> None:
@@ -51,6 +57,11 @@ def test_gradients(toy: Interactions) -> None:
     x = torch.randn(7, 2, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x: propagate(adj, x), x)
     assert torch.autograd.gradgradcheck(lambda x: propagate(adj, x), x)
+    spread, whole = (
+        torch.autograd.grad(product.sum(1).square().sum(), x)[0]  # a gradient with stride 0
+        for product in (propagate(adj, x), adj.to_dense() @ x)
+    )
+    torch.testing.assert_close(spread, whole)
 
 
 @given(PAIRS, st.permutations(range(5)))

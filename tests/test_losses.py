@@ -15,7 +15,10 @@ def test_bpr_by_hand() -> None:
 def test_bpr_is_minus_log_sigmoid_and_does_not_overflow() -> None:
     pos, neg = torch.randn(2, 100, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(bpr_loss(pos, neg), -torch.sigmoid(pos - neg).log().mean())
-    assert bpr_loss(torch.tensor([-1e4]), torch.tensor([0.0])).item() == 1e4
+    low = torch.tensor([-1e4], requires_grad=True)
+    loss = bpr_loss(low, torch.tensor([0.0]))
+    loss.backward()
+    assert (loss.item(), low.grad.item()) == (1e4, -1)
 
 
 def test_bpr_pulls_positives_up() -> None:

@@ -1,5 +1,7 @@
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch_geometric.nn import LGConv
 from torch_geometric.nn.models import LightGCN as PyGLightGCN
 
@@ -61,6 +63,22 @@ def test_no_layers_is_matrix_factorisation(edge_index: torch.Tensor) -> None:
     torch.testing.assert_close(model.score(torch.arange(3)), weight[:3] @ weight[3:].T)
 
 
+@given(
+    st.sets(st.tuples(st.integers(0, 3), st.integers(0, 4)), min_size=1).map(sorted),
+    st.permutations(range(4)),
+)
+def test_permuting_users_permutes_scores(pairs: list, order: list[int]) -> None:
+    model, scores = LightGCN(4, 5, 3, num_layers=2), []
+    weight = model.embedding.weight.detach().clone()
+    for names in (list(range(4)), order):
+        user, item = torch.tensor([(names[user], item) for user, item in pairs]).T
+        with torch.no_grad():
+            model.embedding.weight[names] = weight[:4]
+        model.finalize(normalized_adjacency(bipartite_edge_index(user, item, 4), 9))
+        scores.append(model.score(torch.tensor(names)))
+    torch.testing.assert_close(scores[0], scores[1])
+
+
 def test_seed_decides_the_parameters() -> None:
     model = LightGCN(300, 400)
     first = model.embedding.weight.clone()
@@ -71,10 +89,25 @@ def test_seed_decides_the_parameters() -> None:
     assert model.embedding.weight.equal(first)
 
 
+def test_new_parameters_make_old_scores_unavailable(edge_index: torch.Tensor) -> None:
+    model = LightGCN(3, 4)
+    model.finalize(edge_index)
+    model.reset_parameters()
+    with pytest.raises(RuntimeError, match="call train"):
+        model.score(torch.tensor([0]))
+
+
 def test_recommend(toy: Interactions) -> None:
     model = Popularity().fit(toy)  # counts 1, 2, 2, 1
     assert model.recommend([0, 2], k=2).tolist() == [[1, 2], [1, 2]]
     assert model.recommend([0, 2], k=3, exclude=toy).tolist() == [[2, 3, -1], [1, 0, -1]]
+    assert model.recommend([], k=3).shape == (0, 3)
+
+
+def test_recommend_keeps_seen_items_out_of_negative_scores(toy: Interactions) -> None:
+    model = LightGCN(3, 4)
+    model.final = torch.ones(3, 1), -torch.ones(4, 1)  # every score is -1
+    assert model.recommend([0, 1], k=2, exclude=toy).tolist() == [[2, 3], [0, 3]]
 
 
 def test_errors(toy: Interactions) -> None:
@@ -84,6 +117,8 @@ def test_errors(toy: Interactions) -> None:
         Popularity().score(torch.tensor([0]))
     with pytest.raises(ValueError, match="expected positions 0 to 2"):
         Popularity().fit(toy).recommend([3])
+    with pytest.raises(ValueError, match="got users -1 to 0"):
+        Popularity().fit(toy).recommend([0, -1])
     with pytest.raises(ValueError, match="k=5, expected 1 to 4"):
         Popularity().fit(toy).recommend([0], k=5)
     with pytest.raises(ValueError, match="num_layers=-1"):

@@ -1,7 +1,25 @@
+from itertools import combinations
+
 import matplotlib.pyplot as plt
+import pytest
 from matplotlib.colors import to_rgb
 
 from recbook.plotting import COLORS, draw_bipartite, set_style
+
+
+MODELS = ["LightGCN", "NGCF", "MatrixFactorization", "Popularity", "Random"]
+
+
+def grey(name: str) -> float:
+    return sum(w * c for w, c in zip((0.3, 0.59, 0.11), to_rgb(COLORS[name]), strict=True))
+
+
+def test_style_is_the_same_whatever_was_set_before() -> None:
+    set_style()
+    first = dict(plt.rcParams)
+    plt.rcParams["font.size"] = plt.rcParams["axes.linewidth"] = 40
+    set_style()
+    assert dict(plt.rcParams) == first
 
 
 def test_users_stand_left_of_items() -> None:
@@ -16,9 +34,9 @@ def test_users_stand_left_of_items() -> None:
 
 
 def test_users_and_items_differ_in_grey() -> None:
-    grey = {
-        name: sum(w * c for w, c in zip((0.3, 0.59, 0.11), to_rgb(COLORS[name]), strict=True))
-        for name in ("user", "item", "LightGCN", "Popularity")
-    }
-    assert abs(grey["user"] - grey["item"]) > 0.2
-    assert abs(grey["LightGCN"] - grey["Popularity"]) > 0.1
+    assert abs(grey("user") - grey("item")) > 0.2
+
+
+@pytest.mark.parametrize(("one", "other"), combinations(MODELS, 2))
+def test_models_differ_in_grey(one: str, other: str) -> None:
+    assert abs(grey(one) - grey(other)) > 0.05

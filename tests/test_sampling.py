@@ -40,6 +40,19 @@ def test_each_triplet_is_as_likely_as_it_should_be(toy: Interactions) -> None:
     assert chi_square < 31  # 0.1 % of the chi-square distribution with 11 degrees of freedom
 
 
+def test_users_count_alike_however_many_items_they_have() -> None:
+    # User 0 has 1 of 5 items, user 1 has 3, user 2 has none: 1*4 and 3*2 triplets, half the
+    # draws for each user, so each triplet is drawn with probability 1/8 or 1/12.
+    train = Interactions.from_pairs([0, 1, 1, 1], [4, 0, 2, 3], num_users=3, num_items=5)
+    triplet, count = (
+        TripletSampler(train).sample(48_000, seeded()).T.unique(dim=0, return_counts=True)
+    )
+    assert len(triplet) == 4 + 6
+    expected = torch.where(triplet[:, 0] == 0, 48_000 / 8, 48_000 / 12)
+    chi_square = ((count - expected) ** 2 / expected).sum()
+    assert chi_square < 27.9  # 0.1 % of the chi-square distribution with 9 degrees of freedom
+
+
 def test_seed_decides(toy: Interactions) -> None:
     sampler = TripletSampler(toy)
     assert sampler.sample(50, seeded(1)).equal(sampler.sample(50, seeded(1)))

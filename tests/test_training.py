@@ -6,11 +6,31 @@ import torch
 from recbook.data import Interactions, Split
 from recbook.evaluation import evaluate
 from recbook.models import LightGCN, Popularity
-from recbook.training import train
+from recbook.training import train, train_adjacency, train_step
 
 
 def small() -> LightGCN:
     return LightGCN(40, 40, embedding_dim=8, num_layers=2)
+
+
+def test_one_step_by_plain_autograd(toy: Interactions) -> None:
+    model = LightGCN(3, 4, embedding_dim=5, num_layers=2)
+    adj = train_adjacency(toy)
+    weight = model.embedding.weight.detach().clone().requires_grad_()
+    dense = adj.to_dense()
+    emb = (weight + dense @ weight + dense @ dense @ weight) / 3
+    expected = torch.zeros(())
+    for user, item, neg_item in ((0, 1, 3), (2, 2, 0)):
+        item, neg_item = item + 3, neg_item + 3
+        difference = emb[user] @ emb[item] - emb[user] @ emb[neg_item]
+        penalty = weight[[user, item, neg_item]].square().sum() / 2
+        expected = expected + (0.3 * penalty - torch.sigmoid(difference).log()) / 2
+    (gradient,) = torch.autograd.grad(expected, weight)
+    optimizer = torch.optim.SGD(model.parameters(), lr=2.0)
+    model.embedding.weight.grad = torch.ones_like(weight)  # left over from another step
+    loss = train_step(model, adj, torch.tensor([[0, 2], [1, 2], [3, 0]]), 0.3, optimizer)
+    torch.testing.assert_close(loss, expected.detach())
+    torch.testing.assert_close(model.embedding.weight, weight - 2 * gradient)
 
 
 def test_learns_two_groups(clusters: Split) -> None:
@@ -40,6 +60,14 @@ def test_patience_restores_the_best_epoch(clusters: Split) -> None:
     assert recall.idxmax() == history.best_epoch
     assert evaluate(model, clusters.train, clusters.val, k=5).recall == recall.max()
     assert recall.iloc[-1] < recall.max()
+
+
+def test_patience_restores_the_best_epoch_at_the_end_too(clusters: Split) -> None:
+    model = small()
+    history = train(model, clusters, epochs=40, batch_size=64, lr=0.05, patience=40, k=5)
+    recall = history.frame["recall"]
+    assert len(recall) == 40 and recall.iloc[-1] < recall.max()
+    assert evaluate(model, clusters.train, clusters.val, k=5).recall == recall.max()
 
 
 def test_without_patience_the_last_epoch_stays(clusters: Split) -> None:
