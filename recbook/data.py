@@ -22,6 +22,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,11 @@ def read_interactions(source: str | Path | pd.DataFrame, **columns: str) -> pd.D
     frame = source if isinstance(source, pd.DataFrame) else pd.read_csv(source)
     if missing := [name for name in columns.values() if name not in frame]:
         raise ValueError(f"no column {missing} in {list(frame.columns)}; check the names given")
+    if taken := [name for name, given in columns.items() if name in frame and name != given]:
+        raise ValueError(
+            f"{taken} would be there twice, as a column of its own and as a new name; "
+            "rename or drop one of them first"
+        )
     frame = frame.rename(columns={given: name for name, given in columns.items()})
     _check_frame(frame)
     return frame[[name for name in known if name in frame]].reset_index(drop=True)
@@ -419,7 +425,14 @@ def _fetch_first(
             if not wrong:
                 return files
             failures.append(f"{source}: {', '.join(wrong)} came with an unexpected digest")
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            HTTPException,
+            zipfile.BadZipFile,
+            zlib.error,
+        ) as error:
             failures.append(f"{source}: {error}")
     raise ConnectionError(
         f"{name} is in none of root, $RECBOOK_DATA and the cache, and no source has it:\n  "

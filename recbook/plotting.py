@@ -14,7 +14,7 @@ COLORS = {
     "LightGCN": "#0072B2",
     "NGCF": "#D55E00",
     "MatrixFactorization": "#009E73",
-    "Popularity": "#7F7F7F",
+    "Popularity": "#8F8F8F",
     "Random": "#BBBBBB",
     "user": "#0072B2",
     "item": "#E69F00",

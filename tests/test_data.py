@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
@@ -76,6 +76,7 @@ def test_validation_leaves_the_test_part_alone(
     assert len(split.val) == 82_520 * val_size
 
 
+@settings(deadline=None)
 @given(
     st.sets(st.tuples(st.integers(0, 9), st.sampled_from("abcdef")), min_size=8),
     st.sampled_from([0, 0.2]),
@@ -93,6 +94,7 @@ def test_no_row_is_lost_or_made_up(pairs: set[tuple[int, str]], val_size: float)
     assert set(decoded) <= pairs and max(Counter(decoded).values()) == 1
 
 
+@settings(deadline=None)
 @given(
     st.sets(st.tuples(st.integers(0, 5), st.integers(0, 7)), min_size=1).map(sorted),
     st.lists(st.integers(0, 5), max_size=8),

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recbook.data import Interactions
@@ -31,6 +31,7 @@ def test_toy_by_hand(toy: Interactions) -> None:
     assert adj[4].tolist() == pytest.approx([0.5, 0.5, 0, 0, 0, 0, 0])  # Brazil: 1/sqrt(2*2)
 
 
+@settings(deadline=None)
 @given(PAIRS)
 def test_equals_the_dense_matrix(pairs: list[tuple[int, int]]) -> None:
     edge_index = edges(pairs)
@@ -41,6 +42,7 @@ def test_equals_the_dense_matrix(pairs: list[tuple[int, int]]) -> None:
     torch.testing.assert_close(propagate(adj, x), dense(edge_index, 12) @ x)
 
 
+@settings(deadline=None)
 @given(PAIRS)
 def test_both_directions_are_there(pairs: list[tuple[int, int]]) -> None:
     both = {(user, item + 5) for user, item in pairs} | {(item + 5, user) for user, item in pairs}
@@ -64,6 +66,7 @@ def test_gradients(toy: Interactions) -> None:
     torch.testing.assert_close(spread, whole)
 
 
+@settings(deadline=None)
 @given(PAIRS, st.permutations(range(5)))
 def test_permuting_users_permutes_outputs(pairs: list, order: list[int]) -> None:
     x = torch.arange(12.0).sin().view(12, 1)

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch_geometric.nn import LGConv
 from torch_geometric.nn.models import LightGCN as PyGLightGCN
@@ -63,6 +63,7 @@ def test_no_layers_is_matrix_factorisation(edge_index: torch.Tensor) -> None:
     torch.testing.assert_close(model.score(torch.arange(3)), weight[:3] @ weight[3:].T)
 
 
+@settings(deadline=None)
 @given(
     st.sets(st.tuples(st.integers(0, 3), st.integers(0, 4)), min_size=1).map(sorted),
     st.permutations(range(4)),

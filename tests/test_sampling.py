@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recbook.data import Interactions, Split
@@ -24,6 +24,7 @@ def test_negatives_never_meet_positives_on_real_data(original: Split) -> None:
     assert neg_item.min() == 0 and neg_item.max() == train.num_items - 1
 
 
+@settings(deadline=None)
 @given(st.sets(st.tuples(st.integers(0, 3), st.integers(0, 4)), min_size=1).map(sorted))
 def test_triplets_of_any_graph(pairs: list[tuple[int, int]]) -> None:
     user, item = zip(*pairs, strict=True)
