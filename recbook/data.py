@@ -285,7 +285,7 @@ def random_split(
     The test part depends on ``test_size`` and ``seed`` alone, so that a model chosen with a
     validation part and one trained without it are tested on the same rows. Test rows with a user
     or an item that no other row has are left out and counted in ``num_dropped``. With the
-    defaults this is row for row the split of the post that the book reproduces in chapter 7.
+    defaults this is row for row the split of the post whose figure chapter 7 reproduces.
 
     Args:
         interactions: DataFrame with at least ``user_id`` and ``item_id``, one row a pair.

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 __all__ = ["COLORS", "MARKERS", "draw_bipartite", "set_style"]
 
-# Okabe and Ito's palette: told apart by colour-blind readers, ordered here by lightness for grey.
+# Okabe and Ito's palette: told apart by colour-blind readers; the models differ in grey, too.
 COLORS = {
     "LightGCN": "#0072B2",
     "NGCF": "#D55E00",
