@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import math
 import os
 import re
 import subprocess
@@ -22,7 +23,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from http.client import HTTPException
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -242,10 +243,25 @@ def _check_frame(frame: pd.DataFrame, *more: str) -> None:
                 "fill those rows first"
             )
     for name in needed[:2]:
-        if pd.api.types.is_numeric_dtype(frame[name]) and (frame[name] < 0).any():
+        kind = pd.api.types.infer_dtype(frame[name])
+        if kind.startswith("mixed"):
             raise ValueError(
-                f"column {name!r} has the negative id {frame[name].min()}, expected 0 or more; it "
-                "often stands for a missing id: drop or recode those rows first"
+                f"column {name!r} mixes types of ids, expected all numbers or all text; make it "
+                f"text, e.g. frame[{name!r}].astype(str)"
+            )
+        if pd.api.types.is_numeric_dtype(frame[name]):
+            if (frame[name] < 0).any():
+                raise ValueError(
+                    f"column {name!r} has the negative id {frame[name].min()}, expected 0 or more; "
+                    "it often stands for a missing id: drop or recode those rows first"
+                )
+            if np.isinf(frame[name]).any():
+                raise ValueError(f"column {name!r} has an infinite id; drop those rows first")
+    for name in more:
+        if not pd.api.types.is_numeric_dtype(frame[name]):
+            raise ValueError(
+                f"column {name!r} is {frame[name].dtype}, expected numbers; convert it, e.g. "
+                f"pd.to_numeric(frame[{name!r}])"
             )
     if twice := int(frame.duplicated(needed[:2]).sum()):
         first = frame.loc[frame.duplicated(needed[:2]), needed[:2]].iloc[0].tolist()
@@ -302,13 +318,21 @@ def random_split(
     (4, 1, 0)
     """
     _check_frame(interactions)
-    if not (0 < test_size < 1 and 0 <= val_size < 1 and test_size + val_size < 1):
+    sizes = (test_size, val_size)
+    if not all(isinstance(size, Real) for size in sizes) or not (
+        0 < test_size < 1 and 0 <= val_size < 1 and test_size + val_size < 1
+    ):
         raise ValueError(
-            f"got test_size={test_size} and val_size={val_size}, expected shares of all rows that "
-            "leave some to train on, e.g. test_size=0.2 and val_size=0.1"
+            f"got test_size={test_size!r} and val_size={val_size!r}, expected shares of all rows "
+            "that leave some to train on, e.g. test_size=0.2 and val_size=0.1"
         )
-    if len(interactions) < 3:
-        raise ValueError(f"got {len(interactions)} rows, expected at least 3 to split")
+    num_test = math.ceil(len(interactions) * test_size)
+    num_val = math.ceil((len(interactions) - num_test) * val_size / (1 - test_size))
+    if len(interactions) - num_test - num_val < 1:
+        raise ValueError(
+            f"got {len(interactions)} rows, of which {num_test} are for test and {num_val} for "
+            "validation, so that none is left to train on; give more rows or smaller sizes"
+        )
     known, test = train_test_split(interactions, test_size=test_size, random_state=seed)
     user_ids, item_ids = np.unique(known["user_id"]), np.unique(known["item_id"])
 
@@ -425,14 +449,7 @@ def _fetch_first(
             if not wrong:
                 return files
             failures.append(f"{source}: {', '.join(wrong)} came with an unexpected digest")
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            HTTPException,
-            zipfile.BadZipFile,
-            zlib.error,
-        ) as error:
+        except Exception as error:  # whatever a source answers, the next one is asked
             failures.append(f"{source}: {error}")
     raise ConnectionError(
         f"{name} is in none of root, $RECBOOK_DATA and the cache, and no source has it:\n  "

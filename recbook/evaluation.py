@@ -117,6 +117,16 @@ class RankingReport:
         return {name: getattr(self, name) for name in ("recall", "precision", "ndcg", "hit_rate")}
 
 
+def check_same_size(name: str, part: Interactions, num_users: int, num_items: int) -> None:
+    """Raise a ValueError unless ``part`` has these numbers of users and items."""
+    if (part.num_users, part.num_items) != (num_users, num_items):
+        raise ValueError(
+            f"{name} has {part.num_users} users and {part.num_items} items, expected {num_users} "
+            f"and {num_items}; take all parts from one Split, or pass the same num_users and "
+            "num_items to each Interactions.from_pairs"
+        )
+
+
 @torch.no_grad()
 def evaluate(
     recommender: Recommender,
@@ -138,14 +148,18 @@ def evaluate(
         A :class:`RankingReport`; it does not depend on ``block``.
 
     Raises:
-        ValueError: where ``target`` is empty, has a pair in common with ``seen``, or the scores
-            have a wrong shape or a NaN.
+        ValueError: where ``target`` is empty, has a pair in common with ``seen`` or another size,
+            ``block`` is below 1, or the scores have a wrong shape or a NaN.
 
     Reference: Järvelin and Kekäläinen, Cumulated gain-based evaluation, TOIS 20(4), 2002, for NDCG.
     """
     users = torch.nonzero(target.user_degree).flatten()
     if len(users) == 0:
         raise ValueError("target has no interaction, so that nothing can be measured")
+    if block < 1:
+        raise ValueError(f"got block={block}, expected the number of users to score at a time")
+    if seen is not None:
+        check_same_size("seen", seen, target.num_users, target.num_items)
     discount = 1 / torch.log2(torch.arange(k, dtype=torch.float64) + 2)
     ideal = torch.cat([torch.zeros(1, dtype=torch.float64), discount.cumsum(0)])
     parts = []

@@ -17,6 +17,12 @@ from torch import Tensor
 __all__ = ["bipartite_edge_index", "edge_norm", "normalized_adjacency", "propagate"]
 
 
+_ONE_WAY = (
+    "got an edge without its opposite; propagation needs both directions: build edge_index with "
+    "bipartite_edge_index"
+)
+
+
 def bipartite_edge_index(user: Tensor, item: Tensor, num_users: int) -> Tensor:
     """Edges of the user-item graph, each in both directions.
 
@@ -29,7 +35,8 @@ def bipartite_edge_index(user: Tensor, item: Tensor, num_users: int) -> Tensor:
         ``LongTensor`` of shape ``(2, 2E)``: first all user-to-item edges, then all item-to-user.
 
     Raises:
-        ValueError: where the lengths differ or a user position is ``num_users`` or more.
+        ValueError: where the lengths differ, a position is negative, or a user position is
+            ``num_users`` or more.
 
     >>> bipartite_edge_index(torch.tensor([0, 1]), torch.tensor([0, 0]), num_users=2)
     tensor([[0, 1, 2, 2],
@@ -37,6 +44,11 @@ def bipartite_edge_index(user: Tensor, item: Tensor, num_users: int) -> Tensor:
     """
     if user.shape != item.shape:
         raise ValueError(f"got {len(user)} users and {len(item)} items, expected pairs")
+    if len(user) and min(user.min(), item.min()) < 0:
+        raise ValueError(
+            f"got the negative position {min(user.min(), item.min())}, expected 0 or more; leave "
+            "out what has no position"
+        )
     if len(user) and user.max() >= num_users:
         raise ValueError(
             f"got user position {user.max().item()} with num_users={num_users}; item nodes would "
@@ -50,7 +62,8 @@ def edge_norm(edge_index: Tensor, num_nodes: int) -> Tensor:
     r"""The weight :math:`1/\sqrt{d_i d_j}` of every edge, shape ``(num_edges,)``.
 
     Raises:
-        ValueError: where an edge names a node that is not in ``0 .. num_nodes-1``.
+        ValueError: where an edge names a node that is not in ``0 .. num_nodes-1``, or a node has
+            more edges in one direction than in the other.
     """
     source, target = edge_index
     if edge_index.numel() and not 0 <= edge_index.min() <= edge_index.max() < num_nodes:
@@ -58,7 +71,10 @@ def edge_norm(edge_index: Tensor, num_nodes: int) -> Tensor:
             f"edge_index names nodes {edge_index.min().item()} to {edge_index.max().item()}, "
             f"expected 0 to {num_nodes - 1}; is num_nodes = num_users + num_items?"
         )
-    inv_sqrt = torch.bincount(target, minlength=num_nodes).float().pow(-0.5)
+    degree = torch.bincount(target, minlength=num_nodes)
+    if not torch.equal(degree, torch.bincount(source, minlength=num_nodes)):
+        raise ValueError(_ONE_WAY)
+    inv_sqrt = degree.float().pow(-0.5)
     return inv_sqrt[source] * inv_sqrt[target]
 
 
@@ -86,10 +102,7 @@ def normalized_adjacency(edge_index: Tensor, num_nodes: int) -> Tensor:
     source, target = edge_index
     forth, order = torch.sort(target * num_nodes + source)
     if not torch.equal(forth, torch.sort(source * num_nodes + target).values):
-        raise ValueError(
-            "got an edge without its opposite; propagation needs both directions: build "
-            "edge_index with bipartite_edge_index"
-        )
+        raise ValueError(_ONE_WAY)
     if (forth[1:] == forth[:-1]).any():
         raise ValueError("got the same edge twice; drop duplicate interactions first")
     row_start = torch.zeros(num_nodes + 1, dtype=torch.int32, device=edge_index.device)
@@ -103,6 +116,23 @@ def normalized_adjacency(edge_index: Tensor, num_nodes: int) -> Tensor:
             size=(num_nodes, num_nodes),
             check_invariants=True,
         )
+
+
+def is_adjacency(graph: Tensor, num_nodes: int) -> bool:
+    """True for a sparse adjacency of ``num_nodes`` nodes, False for an ``edge_index``.
+
+    Raises:
+        ValueError: where ``graph`` is neither.
+    """
+    if graph.layout == torch.sparse_csr and graph.shape == (num_nodes, num_nodes):
+        return True
+    if graph.layout == torch.strided and graph.dtype == torch.long and graph.shape[:-1] == (2,):
+        return False
+    raise ValueError(
+        f"got a graph of shape {tuple(graph.shape)}, {graph.dtype}, {graph.layout}; expected the "
+        f"sparse matrix of normalized_adjacency, here {num_nodes} x {num_nodes}, or an edge_index "
+        "of shape (2, num_edges)"
+    )
 
 
 class _SymmetricProduct(torch.autograd.Function):

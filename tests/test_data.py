@@ -1,7 +1,7 @@
 import http.client
 import io
 import subprocess
-import threading
+import sys
 import warnings
 import zipfile
 import zlib
@@ -142,6 +142,8 @@ def frame(**columns: list) -> pd.DataFrame:
         (frame().drop(columns="item_id"), "'item_id'. missing"),
         (frame(user_id=[1, None, 2]), "'user_id' has 1 missing values"),
         (frame(user_id=[1, -1, 2]), "negative id -1"),
+        (frame(user_id=[1, np.inf, 2]), "infinite id"),
+        (frame(user_id=[1, "1", 2]), "'user_id' mixes types"),
         (frame(item_id=[5, 5, 5]), r"1 duplicate .* \(1, 5\)"),
     ],
 )
@@ -152,12 +154,18 @@ def test_bad_frames(rows: pd.DataFrame, message: str) -> None:
 
 
 def test_too_few_rows_to_split() -> None:
-    with pytest.raises(ValueError, match="got 2 rows, expected at least 3"):
-        random_split(frame().iloc[:2])
+    for num_rows, sizes in ((1, (0.2, 0)), (2, (0.5, 0.2)), (3, (0.4, 0.2))):
+        with pytest.raises(ValueError, match=f"got {num_rows} rows, .* none is left to train on"):
+            random_split(frame().iloc[:num_rows], *sizes)
+    split = random_split(frame().iloc[:2], 0.5)
+    assert (len(split.train), len(split.test) + split.num_dropped) == (1, 1)
 
 
-@pytest.mark.parametrize("sizes", [(np.nan, 0), (0, 0), (1.5, 0), (20, 0), (0.2, -0.1), (0.6, 0.4)])
-def test_sizes_that_are_no_shares(sizes: tuple[float, float]) -> None:
+@pytest.mark.parametrize(
+    "sizes",
+    [(np.nan, 0), (0, 0), (1.5, 0), (20, 0), (0.2, -0.1), (0.6, 0.4), ("0.2", 0), (0.2, None)],
+)
+def test_sizes_that_are_no_shares(sizes: tuple) -> None:
     with pytest.raises(ValueError, match="expected shares of all rows"):
         random_split(frame(), *sizes)
 
@@ -169,6 +177,8 @@ def test_to_implicit_keeps_order_and_names_an_impossible_threshold() -> None:
         to_implicit(rows, min_rating=6)
     with pytest.raises(ValueError, match=r"'rating'. missing"):
         to_implicit(frame())
+    with pytest.raises(ValueError, match=r"'rating' is .*, expected numbers"):
+        to_implicit(frame(rating=["5", "4", "3"]))
     with pytest.raises(ValueError, match="'rating' has 1 missing values"):
         to_implicit(frame(rating=[3, None, 5]))
 
@@ -270,6 +280,7 @@ def test_pypi_package_gives_the_same_files(
         zlib.error("a damaged archive"),
         http.client.BadStatusLine("no answer that is HTTP"),
         http.client.IncompleteRead(b""),
+        StopIteration("no wheel in the folder"),
     ],
     ids=lambda error: type(error).__name__,
 )
@@ -335,25 +346,38 @@ def test_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     assert list(tmp_path.iterdir()) == []
 
 
-def test_two_at_once(alone: Path, raw: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    barrier = threading.Barrier(2)
+def test_two_processes_at_once(
+    raw: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both see an empty cache and fill it; both end with the whole data."""
+    monkeypatch.delenv("RECBOOK_DATA", raising=False)
+    source = tmp_path / "source"
+    source.mkdir()
+    for name, content in raw.items():
+        (source / name).write_bytes(content)
+    script = """
+import os, time
+from pathlib import Path
+from recbook import data
 
-    def slow() -> dict[str, bytes]:
-        barrier.wait(10)  # both have seen an empty cache
-        return raw
+def fetch():
+    Path(f"ready-{os.getpid()}").touch()
+    while len(list(Path().glob("ready-*"))) < 2:
+        time.sleep(0.01)
+    return {path.name: path.read_bytes() for path in Path("source").iterdir()}
 
-    monkeypatch.setattr(data, "_from_pypi", slow)
-    sizes: list[int] = []
-    threads = [
-        threading.Thread(target=lambda: sizes.append(len(load_movielens_100k().ratings)))
+data._fetch_movielens = fetch
+data.user_cache_path = lambda _: "cache"
+print(len(data.load_movielens_100k().ratings))
+"""
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", script], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+        )
         for _ in range(2)
     ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sizes == [100_000, 100_000]
-    assert len(list(alone.rglob("ml-100k/*"))) == 3
+    assert [process.communicate(timeout=60)[0] for process in both] == ["100000\n", "100000\n"]
+    assert len(list((tmp_path / "cache" / "ml-100k").iterdir())) == 3
 
 
 def test_nothing_is_pickled() -> None:

@@ -129,6 +129,10 @@ def test_errors() -> None:
     for k in (0, 4):
         with pytest.raises(ValueError, match="expected 1 to 3"):
             evaluate(model, None, pair, k=k)
+    with pytest.raises(ValueError, match="block=0"):
+        evaluate(model, None, pair, k=1, block=0)
+    with pytest.raises(ValueError, match="seen has 2 users and 4 items, expected 2 and 3"):
+        evaluate(model, Interactions.from_pairs([0], [1], 2, 4), pair, k=1)
     with pytest.raises(ValueError, match="both in seen and in target"):
         evaluate(model, pair, pair, k=1)
     with pytest.raises(ValueError, match=r"score returned shape \(1, 2\)"):

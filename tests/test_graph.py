@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recbook.data import Interactions
-from recbook.graph import bipartite_edge_index, normalized_adjacency, propagate
+from recbook.graph import bipartite_edge_index, edge_norm, normalized_adjacency, propagate
 
 PAIRS = st.sets(st.tuples(st.integers(0, 4), st.integers(0, 6)), min_size=1).map(sorted)
 
@@ -85,8 +85,13 @@ def test_errors() -> None:
         bipartite_edge_index(one, two, 3)
     with pytest.raises(ValueError, match="collide"):
         bipartite_edge_index(two, two, 1)
+    with pytest.raises(ValueError, match="negative position -1"):
+        bipartite_edge_index(two, two - 1, 2)
+    for one_way in ([[0], [1]], [[0, 1, 2], [1, 2, 0]]):
+        with pytest.raises(ValueError, match="without its opposite"):
+            normalized_adjacency(torch.tensor(one_way), 3)
     with pytest.raises(ValueError, match="without its opposite"):
-        normalized_adjacency(torch.tensor([[0], [1]]), 2)
+        edge_norm(torch.tensor([[0], [1]]), 2)
     with pytest.raises(ValueError, match="same edge twice"):
         normalized_adjacency(torch.tensor([[0, 1, 0, 1], [1, 0, 1, 0]]), 2)
     with pytest.raises(ValueError, match="expected 0 to 1"):

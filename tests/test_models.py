@@ -120,6 +120,17 @@ def test_errors(toy: Interactions) -> None:
         Popularity().fit(toy).recommend([3])
     with pytest.raises(ValueError, match="got users -1 to 0"):
         Popularity().fit(toy).recommend([0, -1])
+    for users in (0, [0.7], [[0]]):
+        with pytest.raises(ValueError, match="expected a list of whole positions"):
+            Popularity().fit(toy).recommend(users)
+    with pytest.raises(ValueError, match="exclude has 3 users and 5 items, expected 3 and 4"):
+        Popularity().fit(toy).recommend([0], k=1, exclude=Interactions(toy.user, toy.item, 3, 5))
+    adj = normalized_adjacency(bipartite_edge_index(toy.user, toy.item, 3), 7)
+    for graph in (adj.to_dense(), adj.to_sparse_coo(), toy.user):
+        with pytest.raises(ValueError, match="expected the sparse matrix"):
+            LightGCN(3, 4)(graph)
+    with pytest.raises(ValueError, match="here 8 x 8"):
+        LightGCN(3, 5)(adj)
     with pytest.raises(ValueError, match="k=5, expected 1 to 4"):
         Popularity().fit(toy).recommend([0], k=5)
     with pytest.raises(ValueError, match="num_layers=-1"):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from recbook.data import Interactions
-from recbook.evaluation import top_k
+from recbook.evaluation import check_same_size, top_k
 
 __all__ = ["BaseRecommender", "EmbeddingModel"]
 
@@ -39,9 +39,15 @@ class BaseRecommender(ABC):
             than ``k`` items left.
 
         Raises:
-            ValueError: on a user that does not exist, and where ``k`` exceeds the number of items.
+            ValueError: on users that are not positions, where ``exclude`` has another size than
+                the model, and where ``k`` exceeds the number of items.
         """
-        users = torch.as_tensor(users, dtype=torch.long)
+        users = torch.as_tensor(users)
+        if users.ndim != 1 or (users.numel() and users.is_floating_point()):
+            raise ValueError(
+                f"got users {users.tolist()}, expected a list of whole positions, e.g. [0, 7]"
+            )
+        users = users.long()
         if users.numel() and not 0 <= users.min() <= users.max() < self.num_users:
             raise ValueError(
                 f"got users {users.min().item()} to {users.max().item()}, expected positions 0 to "
@@ -50,6 +56,7 @@ class BaseRecommender(ABC):
         with torch.no_grad():
             score = self.score(users).cpu()
         if exclude is not None:
+            check_same_size("exclude", exclude, self.num_users, self.num_items)
             score = score.masked_fill(exclude.dense_rows(users), -torch.inf)
         return top_k(score, k)
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch_geometric.nn import MessagePassing
 
-from recbook.graph import edge_norm, propagate
+from recbook.graph import edge_norm, is_adjacency, propagate
 from recbook.models.base import EmbeddingModel
 
 __all__ = ["LightGCN", "LightGCNConv"]
@@ -39,8 +38,11 @@ class LightGCNConv(MessagePassing):
 
         Returns:
             Shape ``(num_nodes, embedding_dim)``.
+
+        Raises:
+            ValueError: where ``graph`` is neither of the two, or of another number of nodes.
         """
-        norm = None if graph.layout == torch.sparse_csr else edge_norm(graph, len(x))
+        norm = None if is_adjacency(graph, len(x)) else edge_norm(graph, len(x))
         return self.propagate(graph, x=x, norm=norm)
 
     def message(self, x_j: Tensor, norm: Tensor) -> Tensor:
