@@ -1,7 +1,7 @@
-"""Execute chapters in place: `make execute`, or `python book/execute.py book/07_lightgcn.ipynb`.
+"""Execute chapters in place: `make execute`, or `python book/execute.py CHAPTER.ipynb`.
 
-Writes outputs, execution counts from 1, and the same notebook metadata for
-everybody, so that a diff shows only what changed. A chapter that fails is left as it was.
+Writes outputs, execution counts from 1, and the same notebook metadata for everybody,
+so that a diff shows only what changed. A chapter that fails is left as it was.
 """
 
 import sys

@@ -1,4 +1,6 @@
+import runpy
 from itertools import combinations
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
@@ -39,3 +41,11 @@ def test_users_and_items_differ_in_grey() -> None:
 @pytest.mark.parametrize(("one", "other"), list(combinations(MODELS, 2)))
 def test_models_differ_in_grey(one: str, other: str) -> None:
     assert abs(grey(one) - grey(other)) > 0.05
+
+
+def test_readme_picture_is_what_its_script_draws(tmp_path: Path) -> None:
+    path = Path(__file__).parents[1] / "book" / "path.py"
+    runpy.run_path(str(path))["draw"](tmp_path / "path.png")
+    drawn, kept = (plt.imread(name) for name in (tmp_path / "path.png", path.with_suffix(".png")))
+    assert drawn.shape == kept.shape
+    assert ((drawn - kept) ** 2).mean() ** 0.5 < 0.05
