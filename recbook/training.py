@@ -58,9 +58,9 @@ def train(
     r"""Train from scratch with Adam on :math:`L_\mathrm{BPR} + \mathrm{reg} \cdot L_2`.
 
     An epoch is ``len(split.train) // batch_size`` steps (at least one) of ``batch_size`` triplets,
-    each step propagating over the whole train graph. ``seed`` fixes the initial embeddings and the
-    triplets: the same seed gives the same run, whatever ran before. Only ``split.train`` and
-    ``split.val`` are ever read, never ``split.test``.
+    each step propagating over the whole train graph. ``seed`` fixes the initial parameters, the
+    triplets and what dropout drops: the same seed gives the same run, whatever ran before. Only
+    ``split.train`` and ``split.val`` are ever read, never ``split.test``.
 
     Args:
         model: its parameters are drawn anew, and it is ready to score afterwards.
@@ -113,8 +113,11 @@ def train(
         start = time.perf_counter()
         triplets = sampler.sample(num_steps * batch_size, generator).to(device)
         total = torch.zeros((), device=device)
-        for batch in triplets.split(batch_size, dim=1):
-            total += train_step(model, adj, batch, reg, optimizer)
+        model.train()
+        with torch.random.fork_rng():  # dropout draws from the global generator
+            torch.manual_seed(seed + epoch)
+            for batch in triplets.split(batch_size, dim=1):
+                total += train_step(model, adj, batch, reg, optimizer)
         mean_loss = total.item() / num_steps
         if mean_loss != mean_loss or mean_loss == float("inf"):
             raise FloatingPointError(

@@ -7,7 +7,15 @@ from torch_geometric.nn.models import LightGCN as PyGLightGCN
 
 from recbook.data import Interactions
 from recbook.graph import bipartite_edge_index, normalized_adjacency
-from recbook.models import LightGCN, LightGCNConv, Popularity
+from recbook.models import (
+    NGCF,
+    LightGCN,
+    LightGCNConv,
+    MatrixFactorization,
+    NGCFConv,
+    Popularity,
+)
+from recbook.training import train_adjacency
 
 
 @pytest.fixture
@@ -137,3 +145,104 @@ def test_errors(toy: Interactions) -> None:
         LightGCN(3, 4, num_layers=-1)
     with pytest.raises(ValueError, match="num_items=0"):
         LightGCN(3, 0)
+
+
+def test_matrix_factorization_is_lightgcn_without_layers(toy: Interactions) -> None:
+    mf, gcn = MatrixFactorization(3, 4, 8), LightGCN(3, 4, 8, num_layers=0)
+    mf.reset_parameters(5)
+    gcn.reset_parameters(5)
+    adj = train_adjacency(toy)
+    mf.finalize(adj)
+    gcn.finalize(adj)
+    users = torch.arange(3)
+    torch.testing.assert_close(mf.score(users), gcn.score(users))
+    torch.testing.assert_close(mf()[0] @ mf()[1].T, mf.score(users))
+
+
+def test_ngcf_conv_by_hand() -> None:
+    # One user, one item, one edge of weight 1; x = 2 and 3, W1 = 1, W2 = -1.
+    conv = NGCFConv(1, 1, dropout=0.0)
+    torch.nn.init.constant_(conv.lin_1.weight, 1.0)
+    torch.nn.init.constant_(conv.lin_2.weight, -1.0)
+    out = conv(torch.tensor([[2.0], [3.0]]), torch.tensor([[0, 1], [1, 0]]))
+    # user: 2 + (3 - 3 * 2) = -1, leaky: -0.2; item: 3 + (2 - 2 * 3) = -1, leaky: -0.2
+    torch.testing.assert_close(out, torch.tensor([[-0.2], [-0.2]]))
+
+
+def test_ngcf_conv_is_the_papers_matrix_form(toy: Interactions) -> None:
+    """Equation 7: LeakyReLU((L + I) E W1 + (L E) * E W2), on edges and as one sparse product."""
+    edge_index = bipartite_edge_index(toy.user, toy.item, 3)
+    adj = train_adjacency(toy)
+    x = torch.randn(7, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    conv = NGCFConv(6, 5).double().eval()
+    laplacian = adj.to_dense().double()
+    dense = torch.nn.functional.leaky_relu(
+        (laplacian + torch.eye(7)) @ x @ conv.lin_1.weight.T
+        + (laplacian @ x * x) @ conv.lin_2.weight.T,
+        0.2,
+    )
+    torch.testing.assert_close(conv(x, edge_index), dense, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(conv(x, adj.double()), dense, rtol=1e-6, atol=1e-6)
+
+
+def test_ngcf_gradients_agree_on_edges_and_matrix(toy: Interactions) -> None:
+    model = NGCF(3, 4, embedding_dim=5, num_layers=2, dropout=0.0)
+    graphs = bipartite_edge_index(toy.user, toy.item, 3), train_adjacency(toy)
+    gradients = []
+    for graph in graphs:
+        model.zero_grad()
+        user_emb, item_emb = model(graph)
+        (user_emb @ item_emb.T).square().sum().backward()
+        gradients.append([weight.grad for weight in model.parameters()])
+    torch.testing.assert_close(*gradients, rtol=1e-5, atol=1e-5)
+
+
+def test_ngcf_concatenates_its_layers(toy: Interactions) -> None:
+    model = NGCF(3, 4, embedding_dim=5, num_layers=2)
+    adj = train_adjacency(toy)
+    model.eval()
+    user_emb, item_emb = model(adj)
+    assert user_emb.shape == (3, 15) and item_emb.shape == (4, 15)
+    x = model.embedding.weight
+    torch.testing.assert_close(torch.cat([user_emb, item_emb])[:, :5], x)
+    torch.testing.assert_close(torch.cat([user_emb, item_emb])[:, 5:10], model.convs[0](x, adj))
+
+
+def test_ngcf_drops_messages_while_training_only(toy: Interactions) -> None:
+    model = NGCF(3, 4, embedding_dim=64, num_layers=1, dropout=0.5)
+    adj = train_adjacency(toy)
+    model.train()
+    dropped = (torch.cat(model(adj))[:, 64:] == 0).double().mean()
+    assert 0.4 < dropped < 0.6
+    model.finalize(adj)
+    assert (torch.cat(model.final or ())[:, 64:] != 0).all()
+    first = model.score(torch.arange(3))
+    model.finalize(adj)
+    torch.testing.assert_close(model.score(torch.arange(3)), first)
+
+
+def test_permuting_items_permutes_ngcf(toy: Interactions) -> None:
+    model = NGCF(3, 4, embedding_dim=5).eval()
+    order = torch.tensor([2, 0, 3, 1])  # new item n is old item order[n]
+    permuted = NGCF(3, 4, embedding_dim=5).eval()
+    permuted.load_state_dict(model.state_dict())
+    with torch.no_grad():
+        permuted.embedding.weight[3:] = model.embedding.weight[3:][order]
+    other = Interactions.from_pairs(toy.user, order.argsort()[toy.item])
+    users, items = model(train_adjacency(toy))
+    users_2, items_2 = permuted(train_adjacency(other))
+    torch.testing.assert_close(users_2, users)
+    torch.testing.assert_close(items_2, items[order])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"num_layers": -1}, "got num_layers=-1"),
+        ({"dropout": 1.0}, "got dropout=1.0, expected a probability below 1"),
+        ({"embedding_dim": 0}, "got embedding_dim=0"),
+    ],
+)
+def test_ngcf_refuses(change: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        NGCF(3, 4, **change)  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ import torch
 
 from recbook.data import Interactions, Split
 from recbook.evaluation import evaluate
-from recbook.models import LightGCN, Popularity
+from recbook.models import NGCF, LightGCN, MatrixFactorization, Popularity
 from recbook.training import train, train_adjacency, train_step
 
 
@@ -120,3 +120,24 @@ def test_errors(clusters: Split) -> None:
         train(LightGCN(41, 40), clusters)
     with pytest.raises(FloatingPointError, match="smaller lr"):
         train(small(), clusters, lr=1e30, epochs=3, k=5)
+
+
+def test_dropout_repeats_with_the_seed(clusters: Split) -> None:
+    def final(before: int) -> torch.Tensor:
+        torch.manual_seed(before)  # what ran before must not matter
+        model = NGCF(40, 40, embedding_dim=8, num_layers=1, dropout=0.5)
+        train(model, clusters, epochs=2, batch_size=64, seed=3)
+        return model.score(torch.arange(40))
+
+    torch.testing.assert_close(final(0), final(1), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("model", [MatrixFactorization, NGCF])
+def test_other_models_learn_the_clusters(
+    clusters: Split, model: type[MatrixFactorization | NGCF]
+) -> None:
+    recommender = model(40, 40, embedding_dim=16)
+    train(recommender, clusters, epochs=40, batch_size=64, lr=0.02, seed=0)
+    report = evaluate(recommender, seen=clusters.train, target=clusters.test, k=10)
+    bar = evaluate(Popularity().fit(clusters.train), clusters.train, clusters.test, k=10)
+    assert report.recall > 1.5 * bar.recall

@@ -2,6 +2,17 @@
 
 from recbook.models.base import BaseRecommender, EmbeddingModel
 from recbook.models.lightgcn import LightGCN, LightGCNConv
+from recbook.models.matrix_factorization import MatrixFactorization
+from recbook.models.ngcf import NGCF, NGCFConv
 from recbook.models.popularity import Popularity
 
-__all__ = ["BaseRecommender", "EmbeddingModel", "LightGCN", "LightGCNConv", "Popularity"]
+__all__ = [
+    "NGCF",
+    "BaseRecommender",
+    "EmbeddingModel",
+    "LightGCN",
+    "LightGCNConv",
+    "MatrixFactorization",
+    "NGCFConv",
+    "Popularity",
+]

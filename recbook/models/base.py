@@ -66,7 +66,8 @@ class EmbeddingModel(nn.Module, BaseRecommender):
 
     .. math:: \hat{y}_{ui} = e_u^\top e_i
 
-    A subclass defines ``forward(graph) -> (user_emb, item_emb)`` and ``reset_parameters(seed)``.
+    A subclass defines ``forward(graph) -> (user_emb, item_emb)``, and calls ``reset_parameters``
+    once it has all its parameters.
 
     Args:
         num_users: number of users.
@@ -75,7 +76,9 @@ class EmbeddingModel(nn.Module, BaseRecommender):
         std: standard deviation of the initial embeddings, which are normal with mean 0.
     """
 
-    def __init__(self, num_users: int, num_items: int, embedding_dim: int, std: float) -> None:
+    def __init__(
+        self, num_users: int, num_items: int, embedding_dim: int, std: float = 0.1
+    ) -> None:
         super().__init__()
         for name, value in (
             ("num_users", num_users),
@@ -87,7 +90,6 @@ class EmbeddingModel(nn.Module, BaseRecommender):
         self.num_users, self.num_items, self.std = num_users, num_items, std
         self.embedding = nn.Embedding(num_users + num_items, embedding_dim)
         self.final: tuple[Tensor, Tensor] | None = None
-        self.reset_parameters()
 
     def reset_parameters(self, seed: int = 0) -> None:
         """Draw the layer-0 embeddings anew; the same seed gives the same numbers on every CPU."""
@@ -100,9 +102,14 @@ class EmbeddingModel(nn.Module, BaseRecommender):
         self.final = None
 
     def finalize(self, graph: Tensor) -> None:
-        """Compute the final embeddings once and keep them for ``score``."""
+        """Compute the final embeddings once, without dropout, and keep them for ``score``."""
+        self.eval()
         with torch.no_grad():
             self.final = self(graph)
+
+    def split_nodes(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Node embeddings as those of the users and those of the items."""
+        return x[: self.num_users], x[self.num_users :]
 
     def score(self, users: Tensor) -> Tensor:
         """Dot products with all items, shape ``(len(users), num_items)``.

@@ -89,6 +89,7 @@ class LightGCN(EmbeddingModel):
             raise ValueError(f"got num_layers={num_layers}, expected 0 or more")
         self.num_layers = num_layers
         self.conv = LightGCNConv()
+        self.reset_parameters()
 
     def forward(self, graph: Tensor) -> tuple[Tensor, Tensor]:
         """Final embeddings of all users and items.
@@ -104,5 +105,4 @@ class LightGCN(EmbeddingModel):
         for _ in range(self.num_layers):
             x = self.conv(x, graph)
             total = total + x
-        mean = total / (self.num_layers + 1)
-        return mean[: self.num_users], mean[self.num_users :]
+        return self.split_nodes(total / (self.num_layers + 1))
