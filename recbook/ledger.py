@@ -1,0 +1,99 @@
+"""The ledger: every measured figure that the book quotes, with what made it.
+
+An entry is ``recbook/results/NAME.json``. ``python -m recbook.experiments`` writes it, chapters and
+the check of the prose read it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from recbook.data import Split
+
+__all__ = ["FOLDER", "figures", "read_entry", "split_digest", "write_entry"]
+
+FOLDER = Path(__file__).parent / "results"
+
+
+def write_entry(name: str, command: str, split: Split, seeds: list[int], results: Any) -> Path:
+    """Store an entry: first under a temporary name, so that a reader sees the old one or the new.
+
+    Args:
+        name: of the file, without its ending.
+        command: what to type to make the entry again.
+        split: what the models were trained and tested on; its digest is stored.
+        seeds: the training seeds of each model that draws something.
+        results: nested dicts and lists of numbers.
+
+    Returns:
+        The file.
+    """
+    entry = {
+        "command": command,
+        "seeds": seeds,
+        "data": {"name": "MovieLens-100K, ratings >= 3", "digest": split_digest(split)},
+        "versions": {
+            "python": platform.python_version(),
+            **{package: version(package) for package in ("recbook", "torch", "torch-geometric")},
+        },
+        "results": results,
+    }
+    path = FOLDER / f"{name}.json"
+    with tempfile.NamedTemporaryFile("w", dir=FOLDER, delete=False) as file:
+        file.write(json.dumps(entry, indent=1) + "\n")
+    os.chmod(file.name, 0o644)  # a temporary file is its owner's alone
+    os.replace(file.name, path)
+    return path
+
+
+def read_entry(name: str) -> dict[str, Any]:
+    """Read the entry ``name``.
+
+    Raises:
+        FileNotFoundError: where there is none; says which there are.
+    """
+    path = FOLDER / f"{name}.json"
+    if not path.is_file():
+        there = ", ".join(sorted(file.stem for file in FOLDER.glob("*.json")))
+        raise FileNotFoundError(f"the ledger has no entry {name!r}, expected one of: {there}")
+    return dict(json.loads(path.read_text()))
+
+
+def figures(results: Any) -> Iterator[float]:
+    """All numbers in an entry's results, however nested."""
+    if isinstance(results, dict):
+        results = list(results.values())
+    if isinstance(results, list):
+        for part in results:
+            yield from figures(part)
+    elif isinstance(results, int | float):
+        yield float(results)
+
+
+def split_digest(split: Split) -> str:
+    """A digest of the train, validation and test pairs; their order does not matter.
+
+    >>> from recbook.data import Interactions
+    >>> def one(user, item):
+    ...     return Interactions.from_pairs(user, item, 2, 2)
+    >>> a = split_digest(Split(one([0, 1], [0, 1]), one([0], [1])))
+    >>> a == split_digest(Split(one([1, 0], [1, 0]), one([0], [1])))
+    True
+    >>> a == split_digest(Split(one([0, 1], [1, 1]), one([0], [0])))
+    False
+    """
+    digest = hashlib.sha256()
+    for part in (split.train, split.val, split.test):
+        if part is not None:
+            pairs = (part.user * part.num_items + part.item).sort().values
+            digest.update(pairs.numpy().astype("<i8").tobytes())
+        digest.update(b"|")
+    return digest.hexdigest()[:16]
