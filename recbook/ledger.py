@@ -68,9 +68,12 @@ def read_entry(name: str) -> dict[str, Any]:
 
 
 def figures(results: Any) -> Iterator[float]:
-    """All numbers in an entry's results, however nested."""
+    """All numbers that may be quoted from an entry's results, however nested.
+
+    Not those under ``by_epoch``: among the numbers of whole curves any figure finds its like.
+    """
     if isinstance(results, dict):
-        results = list(results.values())
+        results = [part for key, part in results.items() if key != "by_epoch"]
     if isinstance(results, list):
         for part in results:
             yield from figures(part)

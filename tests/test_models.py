@@ -185,15 +185,17 @@ def test_ngcf_conv_is_the_papers_matrix_form(toy: Interactions) -> None:
     torch.testing.assert_close(conv(x, adj.double()), dense, rtol=1e-6, atol=1e-6)
 
 
-def test_ngcf_gradients_agree_on_edges_and_matrix(toy: Interactions) -> None:
-    model = NGCF(3, 4, embedding_dim=5, num_layers=2, dropout=0.0)
+@pytest.mark.parametrize("bias", [False, True])
+def test_ngcf_gradients_agree_on_edges_and_matrix(toy: Interactions, bias: bool) -> None:
+    model = NGCF(3, 4, embedding_dim=5, num_layers=2, dropout=0.0, bias=bias)
     graphs = bipartite_edge_index(toy.user, toy.item, 3), train_adjacency(toy)
-    gradients = []
+    outputs, gradients = [], []
     for graph in graphs:
         model.zero_grad()
-        user_emb, item_emb = model(graph)
-        (user_emb @ item_emb.T).square().sum().backward()
+        outputs.append(torch.cat(model(graph)))
+        outputs[-1].square().sum().backward()
         gradients.append([weight.grad for weight in model.parameters()])
+    torch.testing.assert_close(*outputs, rtol=0, atol=1e-6)
     torch.testing.assert_close(*gradients, rtol=1e-5, atol=1e-5)
 
 

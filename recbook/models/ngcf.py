@@ -35,16 +35,20 @@ class NGCFConv(MessagePassing):
             zero while training. LeakyReLU keeps zeros and positive factors, so that it makes no
             difference whether dropout stands before it, as here, or behind, as in the authors'
             code.
+        bias: whether both linear maps have a bias. The paper has none; the authors' code and the
+            post that the book reproduces have them. They add the row sums of the adjacency times
+            the biases.
 
     Reference: Wang et al., Neural Graph Collaborative Filtering, SIGIR 2019, equations 3 to 8.
-    There are no biases, as in the paper; the authors' code and the post that the book reproduces
-    have them.
+    The paper leaves LeakyReLU's slope open; it is 0.2, as in the authors' code.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, dropout: float = 0.1) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, dropout: float = 0.1, bias: bool = False
+    ) -> None:
         super().__init__(aggr="add")
-        self.lin_1 = nn.Linear(in_channels, out_channels, bias=False)
-        self.lin_2 = nn.Linear(in_channels, out_channels, bias=False)
+        self.lin_1 = nn.Linear(in_channels, out_channels, bias=bias)
+        self.lin_2 = nn.Linear(in_channels, out_channels, bias=bias)
         self.dropout = dropout
 
     def forward(self, x: Tensor, graph: Tensor) -> Tensor:
@@ -72,7 +76,11 @@ class NGCFConv(MessagePassing):
     def message_and_aggregate(self, adj: Tensor, x: Tensor) -> Tensor:
         """All messages summed at their targets, shape ``(num_nodes, out_channels)``."""
         neighbours = propagate(adj, x)
-        return self.lin_1(neighbours) + self.lin_2(neighbours * x)
+        weighted = neighbours @ self.lin_1.weight.T + (neighbours * x) @ self.lin_2.weight.T
+        if self.lin_1.bias is None:
+            return weighted
+        row_sum = propagate(adj, x.new_ones(len(x), 1))  # each message carries both biases
+        return weighted + row_sum * (self.lin_1.bias + self.lin_2.bias)
 
 
 class NGCF(EmbeddingModel):
@@ -87,6 +95,7 @@ class NGCF(EmbeddingModel):
         embedding_dim: length of an embedding, the same in all layers.
         num_layers: :math:`K`, the number of propagations, 0 or more.
         dropout: message dropout of each layer, from 0 to below 1.
+        bias: whether the linear maps of the layers have biases; the paper has none, the post has.
 
     Raises:
         ValueError: on a size below 1, a negative number of layers, a dropout out of range.
@@ -103,6 +112,7 @@ class NGCF(EmbeddingModel):
         embedding_dim: int = 64,
         num_layers: int = 3,
         dropout: float = 0.1,
+        bias: bool = False,
     ) -> None:
         super().__init__(num_users, num_items, embedding_dim)
         if num_layers < 0:
@@ -110,15 +120,19 @@ class NGCF(EmbeddingModel):
         if not 0 <= dropout < 1:
             raise ValueError(f"got dropout={dropout}, expected a probability below 1, e.g. 0.1")
         self.convs = nn.ModuleList(
-            NGCFConv(embedding_dim, embedding_dim, dropout) for _ in range(num_layers)
+            NGCFConv(embedding_dim, embedding_dim, dropout, bias) for _ in range(num_layers)
         )
         self.reset_parameters()
 
     def reset_parameters(self, seed: int = 0) -> None:
-        """Draw embeddings and weights anew, uniform by Xavier's rule."""
+        """Draw embeddings and weights anew by Xavier's rule, biases as ``nn.Linear`` does."""
         generator = torch.Generator().manual_seed(seed)
-        for weight in self.parameters():
-            nn.init.xavier_uniform_(weight, generator=generator)
+        for parameter in self.parameters():
+            if parameter.ndim == 2:
+                nn.init.xavier_uniform_(parameter, generator=generator)
+            else:
+                bound = len(parameter) ** -0.5
+                nn.init.uniform_(parameter, -bound, bound, generator=generator)
         self.final = None
 
     def forward(self, graph: Tensor) -> tuple[Tensor, Tensor]:
