@@ -17,7 +17,7 @@ BUILD := jupyter-book build . --all -W -n --keep-going
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help book test lint unit notebooks colab execute render bench format constraints clean
+.PHONY: help book test lint unit notebooks colab execute render bench results format constraints clean
 
 help:  ## list what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -56,6 +56,9 @@ render: $(STAMP)  ## render the committed outputs
 
 bench: $(STAMP)  ## compare speeds side by side, and store the result
 	$(PY) -m benchmarks.epoch
+
+results: $(STAMP)  ## make the ledger again: every figure that the book quotes [EXPERIMENT=original]
+	TQDM_DISABLE= $(PY) -m recbook.experiments $(EXPERIMENT)
 
 format: $(STAMP)  ## format package, tests and chapters
 	.venv/bin/ruff format .

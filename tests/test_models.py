@@ -165,8 +165,8 @@ def test_ngcf_conv_by_hand() -> None:
     torch.nn.init.constant_(conv.lin_1.weight, 1.0)
     torch.nn.init.constant_(conv.lin_2.weight, -1.0)
     out = conv(torch.tensor([[2.0], [3.0]]), torch.tensor([[0, 1], [1, 0]]))
-    # user: 2 + (3 - 3 * 2) = -1, leaky: -0.2; item: 3 + (2 - 2 * 3) = -1, leaky: -0.2
-    torch.testing.assert_close(out, torch.tensor([[-0.2], [-0.2]]))
+    # user: 2 + (3 - 3 * 2) = -1, leaky: -0.01; item: 3 + (2 - 2 * 3) = -1, leaky: -0.01
+    torch.testing.assert_close(out, torch.tensor([[-0.01], [-0.01]]))
 
 
 def test_ngcf_conv_is_the_papers_matrix_form(toy: Interactions) -> None:
@@ -178,8 +178,7 @@ def test_ngcf_conv_is_the_papers_matrix_form(toy: Interactions) -> None:
     laplacian = adj.to_dense().double()
     dense = torch.nn.functional.leaky_relu(
         (laplacian + torch.eye(7)) @ x @ conv.lin_1.weight.T
-        + (laplacian @ x * x) @ conv.lin_2.weight.T,
-        0.2,
+        + (laplacian @ x * x) @ conv.lin_2.weight.T
     )
     torch.testing.assert_close(conv(x, edge_index), dense, rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(conv(x, adj.double()), dense, rtol=1e-6, atol=1e-6)

@@ -40,7 +40,7 @@ class NGCFConv(MessagePassing):
             the biases.
 
     Reference: Wang et al., Neural Graph Collaborative Filtering, SIGIR 2019, equations 3 to 8.
-    The paper leaves LeakyReLU's slope open; it is 0.2, as in the authors' code.
+    The paper leaves LeakyReLU's slope open; it is 0.01, as in the post (0.2 in the authors' code).
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class NGCFConv(MessagePassing):
         """
         norm = None if is_adjacency(graph, len(x)) else edge_norm(graph, len(x))
         out = self.lin_1(x) + self.propagate(graph, x=x, norm=norm)
-        return F.leaky_relu(F.dropout(out, self.dropout, self.training), 0.2)
+        return F.leaky_relu(F.dropout(out, self.dropout, self.training))
 
     def message(self, x_j: Tensor, x_i: Tensor, norm: Tensor) -> Tensor:
         """What neighbour ``j`` sends to ``i`` along each edge, ``(num_edges, out_channels)``."""
