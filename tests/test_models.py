@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from torch_geometric.nn import LGConv
 from torch_geometric.nn.models import LightGCN as PyGLightGCN
 
-from recbook.data import Interactions
+from recbook.data import Interactions, Split
 from recbook.graph import bipartite_edge_index, normalized_adjacency
 from recbook.models import (
     NGCF,
@@ -14,6 +14,7 @@ from recbook.models import (
     MatrixFactorization,
     NGCFConv,
     Popularity,
+    PureSVD,
 )
 from recbook.training import train_adjacency
 
@@ -247,3 +248,21 @@ def test_permuting_items_permutes_ngcf(toy: Interactions) -> None:
 def test_ngcf_refuses(change: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         NGCF(3, 4, **change)  # type: ignore[arg-type]
+
+
+def test_pure_svd_equals_the_dense_svd(original: Split) -> None:
+    train = original.train
+    matrix = train.dense_rows(torch.arange(train.num_users)).double()
+    left, size, right = torch.linalg.svd(matrix, full_matrices=False)
+    expected = (left[:, :5] * size[:5]) @ right[:5]
+    score = PureSVD(5).fit(train).score(torch.arange(train.num_users))
+    torch.testing.assert_close(score, expected)
+
+
+def test_pure_svd_says_what_it_lacks(toy: Interactions) -> None:
+    with pytest.raises(ValueError, match="embedding_dim=0, expected 1"):
+        PureSVD(0)
+    with pytest.raises(ValueError, match="3 users and 4 items, expected at most 2"):
+        PureSVD(3).fit(toy)
+    with pytest.raises(RuntimeError, match="fit"):
+        PureSVD(2).score(torch.tensor([0]))

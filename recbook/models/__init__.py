@@ -5,6 +5,7 @@ from recbook.models.lightgcn import LightGCN, LightGCNConv
 from recbook.models.matrix_factorization import MatrixFactorization
 from recbook.models.ngcf import NGCF, NGCFConv
 from recbook.models.popularity import Popularity
+from recbook.models.pure_svd import PureSVD
 
 __all__ = [
     "NGCF",
@@ -15,4 +16,5 @@ __all__ = [
     "MatrixFactorization",
     "NGCFConv",
     "Popularity",
+    "PureSVD",
 ]
