@@ -29,7 +29,8 @@ book: $(STAMP)  ## execute every chapter on the real data, then render the site
 	@$(PY) tests/check_site.py _build/html
 	@echo "The book is built. Open $(CURDIR)/$(SITE) in a browser."
 
-test: lint unit notebooks colab  ## all that CI checks
+test: lint unit  ## all that CI checks
+	@$(MAKE) notebooks & notebooks=$$!; $(MAKE) colab; colab=$$?; wait $$notebooks && exit $$colab
 
 lint: $(STAMP)  ## formatting, lint and types
 	.venv/bin/ruff format --check .
