@@ -30,7 +30,9 @@ book: $(STAMP)  ## execute every chapter on the real data, then render the site
 	@echo "The book is built. Open $(CURDIR)/$(SITE) in a browser."
 
 test: lint unit  ## all that CI checks
-	@$(MAKE) notebooks & notebooks=$$!; $(MAKE) colab; colab=$$?; wait $$notebooks && exit $$colab
+	@mkdir -p _build; $(MAKE) colab > _build/colab.log 2>&1 & \
+	$(MAKE) notebooks; notebooks=$$?; echo "waiting for the Colab test"; \
+	wait $$!; colab=$$?; cat _build/colab.log; exit $$((notebooks || colab))
 
 lint: $(STAMP)  ## formatting, lint and types
 	.venv/bin/ruff format --check .
