@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["bpr_loss", "l2_penalty"]
+__all__ = ["bpr_loss", "l2_penalty", "softmax_loss"]
 
 
 def bpr_loss(pos_score: Tensor, neg_score: Tensor) -> Tensor:
@@ -33,6 +33,40 @@ def bpr_loss(pos_score: Tensor, neg_score: Tensor) -> Tensor:
     0.6931
     """
     return F.softplus(neg_score - pos_score).mean()
+
+
+def softmax_loss(score: Tensor, positive: Tensor, temperature: float = 0.3) -> Tensor:
+    r"""Each positive should win against all items at once.
+
+    .. math:: L = -\frac{1}{|P|} \sum_{(u, i) \in P}
+              \ln \frac{\exp(s_{ui} / \tau)}{\sum_j \exp(s_{uj} / \tau)}
+
+    with :math:`P` the positives of the batch's users and :math:`\tau` the temperature: the lower,
+    the more the highest scoring items count.
+
+    Args:
+        score: scores of all items, mostly cosines, shape ``(B, num_items)``.
+        positive: true where the user has the item, ``bool`` of shape ``(B, num_items)``.
+        temperature: :math:`\tau`, above 0.
+
+    Returns:
+        The mean over the positives, a scalar; 0 where there is none.
+
+    Raises:
+        ValueError: on a temperature of 0 or less.
+
+    Reference: Liang et al., Variational Autoencoders for Collaborative Filtering, WWW 2018,
+    section 2.2 (multinomial likelihood); Wu et al., On the Effectiveness of Sampled Softmax Loss
+    for Item Recommendation, TOIS 42(4), 2024 (cosines and temperature).
+
+    >>> mine = torch.tensor([[True, False]])
+    >>> round(softmax_loss(torch.zeros(1, 2), mine).item(), 4)  # ln 2: one of two, at random
+    0.6931
+    """
+    if not temperature > 0:
+        raise ValueError(f"got temperature={temperature}, expected more than 0, e.g. 0.3")
+    log_share = F.log_softmax(score / temperature, dim=1)
+    return -log_share.masked_fill(~positive, 0).sum() / positive.sum().clamp(min=1)
 
 
 def l2_penalty(*embeddings: Tensor) -> Tensor:

@@ -2,15 +2,19 @@
 
 from recbook.models.base import BaseRecommender, EmbeddingModel
 from recbook.models.lightgcn import LightGCN, LightGCNConv
+from recbook.models.linear import EASE, GFCF, PureSVD
 from recbook.models.matrix_factorization import MatrixFactorization
+from recbook.models.neighbourhood import ItemKNN
 from recbook.models.ngcf import NGCF, NGCFConv
 from recbook.models.popularity import Popularity
-from recbook.models.pure_svd import PureSVD
 
 __all__ = [
+    "EASE",
+    "GFCF",
     "NGCF",
     "BaseRecommender",
     "EmbeddingModel",
+    "ItemKNN",
     "LightGCN",
     "LightGCNConv",
     "MatrixFactorization",

@@ -24,6 +24,11 @@ class BaseRecommender(ABC):
     def score(self, users: Tensor) -> Tensor:
         """Scores of all items for some users, shape ``(len(users), num_items)``."""
 
+    def check_fitted(self, attribute: str) -> None:
+        """Raise a RuntimeError where ``fit`` has not set the attribute yet."""
+        if not hasattr(self, attribute):
+            raise RuntimeError(f"{type(self).__name__} knows nothing yet: call fit(train) first")
+
     def recommend(
         self, users: Tensor | Sequence[int], k: int = 20, exclude: Interactions | None = None
     ) -> Tensor:

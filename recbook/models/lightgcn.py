@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from torch import Tensor
 from torch_geometric.nn import MessagePassing
 
@@ -60,7 +61,9 @@ class LightGCN(EmbeddingModel):
     .. math:: e_v = \sum_{k=0}^{K} \alpha_k e_v^{(k)}, \quad \alpha_k = \frac{1}{K+1},
               \qquad \hat{y}_{ui} = e_u^\top e_i
 
-    The layer-0 embeddings are the only parameters; :math:`K = 0` is matrix factorisation.
+    The layer-0 embeddings are the only parameters; :math:`K = 0` is matrix factorisation. With
+    ``cosine`` the final embeddings are divided by their length, so that :math:`\hat{y}_{ui}` is the
+    cosine of the angle between them.
 
     Args:
         num_users: number of users.
@@ -68,6 +71,7 @@ class LightGCN(EmbeddingModel):
         embedding_dim: length of an embedding.
         num_layers: :math:`K`, the number of propagations, 0 or more.
         std: standard deviation of the initial embeddings.
+        cosine: score with cosines, as the softmax loss wants it; the paper does not.
 
     Raises:
         ValueError: on a size below 1, or a negative number of layers.
@@ -83,11 +87,12 @@ class LightGCN(EmbeddingModel):
         embedding_dim: int = 64,
         num_layers: int = 3,
         std: float = 0.1,
+        cosine: bool = False,
     ) -> None:
         super().__init__(num_users, num_items, embedding_dim, std)
         if num_layers < 0:
             raise ValueError(f"got num_layers={num_layers}, expected 0 or more")
-        self.num_layers = num_layers
+        self.num_layers, self.cosine = num_layers, cosine
         self.conv = LightGCNConv()
         self.reset_parameters()
 
@@ -105,4 +110,5 @@ class LightGCN(EmbeddingModel):
         for _ in range(self.num_layers):
             x = self.conv(x, graph)
             total = total + x
-        return self.split_nodes(total / (self.num_layers + 1))
+        mean = total / (self.num_layers + 1)
+        return self.split_nodes(F.normalize(mean) if self.cosine else mean)

@@ -30,6 +30,5 @@ class Popularity(BaseRecommender):
         Raises:
             RuntimeError: before ``fit``.
         """
-        if not hasattr(self, "_count"):
-            raise RuntimeError("Popularity has nothing counted yet: call fit(train) first")
+        self.check_fitted("_count")
         return self._count.expand(len(users), -1)

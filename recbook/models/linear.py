@@ -1,0 +1,198 @@
+"""Linear recommenders in closed form: no sampling, no epochs, one call of linear algebra.
+
+All work on the user-item matrix :math:`X`, with :math:`x_{ui} = 1` for the train interactions and 0
+elsewhere.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array, diags_array
+from scipy.sparse.linalg import svds
+from torch import Tensor
+
+from recbook.data import Interactions
+from recbook.models.base import BaseRecommender
+
+__all__ = ["EASE", "GFCF", "PureSVD"]
+
+
+class PureSVD(BaseRecommender):
+    r"""The embeddings that reproduce the user-item matrix best, found without training.
+
+    .. math:: \min_{e} \sum_{u, i} (x_{ui} - e_u^\top e_i)^2
+
+    over all cells. The first ``embedding_dim`` singular triplets of the matrix solve it exactly
+    (Eckart and Young, 1936).
+
+    Args:
+        embedding_dim: length of an embedding, below the numbers of users and of items.
+
+    Raises:
+        ValueError: on a length below 1; by ``fit``, on one that the matrix does not have.
+
+    Reference: Cremonesi, Koren and Turrin, Performance of Recommender Algorithms on Top-N
+    Recommendation Tasks, RecSys 2010, section 3.2. There the cells hold stars; here they hold ones.
+
+    >>> train = Interactions.from_pairs([0, 0, 1, 1, 2], [0, 1, 0, 1, 2])
+    >>> PureSVD(embedding_dim=1).fit(train).score(torch.tensor([0])).round().tolist()
+    [[1.0, 1.0, 0.0]]
+    """
+
+    def __init__(self, embedding_dim: int = 12) -> None:
+        if embedding_dim < 1:
+            raise ValueError(f"got embedding_dim={embedding_dim}, expected 1 or more")
+        self.embedding_dim = embedding_dim
+
+    def fit(self, train: Interactions) -> PureSVD:
+        """Factorise the matrix of the train interactions."""
+        self.num_users, self.num_items = train.num_users, train.num_items
+        left, size, right = largest_singular(user_item_matrix(train), self.embedding_dim)
+        self.user_emb = torch.from_numpy(left * size)
+        self.item_emb = torch.from_numpy(right)
+        return self
+
+    def score(self, users: Tensor) -> Tensor:
+        """Dot products with all items, shape ``(len(users), num_items)``.
+
+        Raises:
+            RuntimeError: before ``fit``.
+        """
+        self.check_fitted("user_emb")
+        return self.user_emb[users] @ self.item_emb.T
+
+
+class EASE(BaseRecommender):
+    r"""Each item's column predicted from all the others, by ridge regression.
+
+    .. math:: \min_W \|X - XW\|^2 + \mathrm{reg} \cdot \|W\|^2
+              \quad\text{with}\quad W_{ii} = 0, \qquad \hat{y}_{ui} = (XW)_{ui}
+
+    With :math:`P = (X^\top X + \mathrm{reg} \cdot I)^{-1}` the answer is
+    :math:`W_{ij} = -P_{ij}/P_{jj}` for :math:`i \ne j`. Memory and time are those of an inverse:
+    :math:`8 \cdot n^2` bytes and about :math:`n^3` multiplications for :math:`n` items.
+
+    Args:
+        reg: weight of the penalty, above 0: without it the matrix is singular as soon as two items
+            have the same users.
+
+    Raises:
+        ValueError: on ``reg`` of 0 or less.
+
+    Reference: Steck, Embarrassingly Shallow Autoencoders for Sparse Data, WWW 2019, equation 8.
+
+    >>> train = Interactions.from_pairs([0, 0, 1, 1, 2], [0, 1, 0, 1, 0])
+    >>> EASE(reg=1).fit(train).recommend([2], k=1, exclude=train).tolist()
+    [[1]]
+    """
+
+    def __init__(self, reg: float = 400) -> None:
+        if not reg > 0:
+            raise ValueError(
+                f"got reg={reg}, expected more than 0: two items with the same users make the "
+                "matrix singular, and nothing else keeps it from that; try 100"
+            )
+        self.reg = reg
+
+    def fit(self, train: Interactions) -> EASE:
+        """Invert the item-item matrix."""
+        self.num_users, self.num_items = train.num_users, train.num_items
+        self.matrix = user_item_matrix(train)
+        gram = torch.from_numpy((self.matrix.T @ self.matrix).toarray())
+        inverse = torch.cholesky_inverse(
+            torch.linalg.cholesky(gram + self.reg * torch.eye(len(gram), dtype=gram.dtype))
+        )
+        self.weight = -inverse / inverse.diagonal()
+        self.weight.fill_diagonal_(0)
+        return self
+
+    def score(self, users: Tensor) -> Tensor:
+        """Sums of the weights of the users' items, shape ``(len(users), num_items)``.
+
+        Raises:
+            RuntimeError: before ``fit``.
+        """
+        self.check_fitted("weight")
+        return torch.from_numpy(self.matrix[users.numpy()] @ self.weight.numpy())
+
+
+class GFCF(BaseRecommender):
+    r"""Graph filter: the two-hop neighbourhood, plus an ideal low-pass filter.
+
+    With :math:`\tilde{R} = D_U^{-1/2} X D_I^{-1/2}` and :math:`V` the ``num_frequencies`` right
+    singular vectors of :math:`\tilde{R}` with the largest singular values (the smoothest signals on
+    the item-item graph),
+
+    .. math:: \hat{Y} = X \bigl(\tilde{R}^\top \tilde{R}
+              + \alpha \, D_I^{-1/2} V V^\top D_I^{1/2}\bigr)
+
+    Args:
+        num_frequencies: how many of the smoothest signals the low-pass filter lets through.
+        alpha: weight of the low-pass filter, 0 or more; at 0 the two-hop neighbourhood is left.
+
+    Raises:
+        ValueError: on numbers out of range; by ``fit``, on more frequencies than the matrix has.
+
+    Reference: Shen et al., How Powerful is Graph Convolution for Recommendation?, CIKM 2021,
+    equation 14 (256 frequencies and alpha 0.3 there).
+
+    >>> train = Interactions.from_pairs([0, 0, 1, 1, 2], [0, 1, 0, 2, 1])
+    >>> GFCF(num_frequencies=1).fit(train).recommend([2], k=1, exclude=train).tolist()
+    [[0]]
+    """
+
+    def __init__(self, num_frequencies: int = 64, alpha: float = 0.3) -> None:
+        if num_frequencies < 1 or alpha < 0:
+            raise ValueError(
+                f"got num_frequencies={num_frequencies} and alpha={alpha}, expected 1 or more and "
+                "0 or more"
+            )
+        self.num_frequencies, self.alpha = num_frequencies, alpha
+
+    def fit(self, train: Interactions) -> GFCF:
+        """Normalise the matrix and find its smoothest signals."""
+        self.num_users, self.num_items = train.num_users, train.num_items
+        self.matrix = user_item_matrix(train)
+        self.normalized = (diags_array(inv_sqrt(train.user_degree)) @ self.matrix) @ diags_array(
+            inv_sqrt(train.item_degree)
+        )
+        _, _, self.signals = largest_singular(self.normalized, self.num_frequencies)
+        self.inv_sqrt_degree = inv_sqrt(train.item_degree)
+        self.sqrt_degree = train.item_degree.double().sqrt().numpy()
+        return self
+
+    def score(self, users: Tensor) -> Tensor:
+        """The filtered rows of the users, shape ``(len(users), num_items)``.
+
+        Raises:
+            RuntimeError: before ``fit``.
+        """
+        self.check_fitted("signals")
+        rows = self.matrix[users.numpy()]
+        two_hops = ((rows @ self.normalized.T) @ self.normalized).toarray()
+        low_pass = (rows @ (self.inv_sqrt_degree[:, None] * self.signals)) @ self.signals.T
+        return torch.from_numpy(two_hops + self.alpha * low_pass * self.sqrt_degree)
+
+
+def user_item_matrix(train: Interactions) -> csr_array:
+    """Ones at the train interactions, shape ``(num_users, num_items)``, in doubles."""
+    pairs = (train.user.numpy(), train.item.numpy())
+    return csr_array((np.ones(len(train)), pairs), shape=(train.num_users, train.num_items))
+
+
+def inv_sqrt(degree: Tensor) -> np.ndarray:
+    """One over the root of each degree, and 0 for what has no neighbour."""
+    return degree.double().pow(-0.5).nan_to_num(posinf=0).numpy()
+
+
+def largest_singular(matrix: csr_array, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The largest singular triplets: ``(num_users, n)``, ``(n,)`` and ``(num_items, n)``."""
+    if number >= min(matrix.shape):
+        raise ValueError(
+            f"got a request for {number} singular vectors of a matrix of {matrix.shape[0]} users "
+            f"and {matrix.shape[1]} items, expected at most {min(matrix.shape) - 1}"
+        )
+    start = np.ones(min(matrix.shape))  # where the iteration begins: the same on every run
+    left, size, right = svds(matrix, k=number, v0=start)
+    return left, size, right.T.copy()
