@@ -12,6 +12,7 @@ import os
 import platform
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,9 @@ __all__ = ["FOLDER", "figures", "read_entry", "split_digest", "write_entry"]
 FOLDER = Path(__file__).parent / "results"
 
 
-def write_entry(name: str, command: str, split: Split, seeds: list[int], results: Any) -> Path:
+def write_entry(
+    name: str, command: str, split: Split, seeds: list[int], results: Any, seconds: float
+) -> Path:
     """Store an entry: first under a temporary name, so that a reader sees the old one or the new.
 
     Args:
@@ -32,12 +35,15 @@ def write_entry(name: str, command: str, split: Split, seeds: list[int], results
         split: what the models were trained and tested on; its digest is stored.
         seeds: the training seeds of each model that draws something.
         results: nested dicts and lists of numbers.
+        seconds: how long they took to make; the date is today's.
 
     Returns:
         The file.
     """
     entry = {
         "command": command,
+        "date": datetime.now(UTC).date().isoformat(),
+        "seconds": round(seconds),
         "seeds": seeds,
         "data": {"name": "MovieLens-100K, ratings >= 3", "digest": split_digest(split)},
         "versions": {

@@ -20,11 +20,11 @@ def bpr_loss(pos_score: Tensor, neg_score: Tensor) -> Tensor:
 
     Args:
         pos_score: scores of the positives, shape ``(B,)``.
-        neg_score: scores of the negatives, shape ``(B,)``.
+        neg_score: scores of the negatives, shape ``(B,)`` or ``(num_negatives, B)``.
 
     Returns:
-        The mean over the batch, a scalar. (Rendle et al. sum; a mean keeps the learning rate
-        independent of the batch size.)
+        The mean over all pairs of a positive and a negative, a scalar. (Rendle et al. sum; a mean
+        keeps the learning rate independent of the batch size.)
 
     Reference: Rendle et al., BPR: Bayesian Personalized Ranking from Implicit Feedback, UAI 2009,
     section 4.1.

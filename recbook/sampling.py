@@ -42,17 +42,20 @@ class TripletSampler:
         rank = torch.arange(len(self.items)) - self.indptr[owner]
         self.keys = owner * self.num_items + self.items - rank  # p_j - j, one range a user
 
-    def sample(self, num: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw ``num`` triplets.
+    def sample(
+        self, num: int, generator: torch.Generator | None = None, num_negatives: int = 1
+    ) -> Tensor:
+        """Draw ``num`` triplets, or more than one negative for each pair.
 
         Returns:
-            ``LongTensor`` of shape ``(3, num)`` with rows ``user``, ``item``, ``neg_item``.
+            ``LongTensor`` of shape ``(2 + num_negatives, num)`` with rows ``user``, ``item`` and
+            ``neg_item``, as often as there are negatives.
         """
         # floor(uniform * n) in doubles: an integer below n for each element's own n.
-        uniform = torch.rand(3, num, generator=generator, dtype=torch.float64)
+        uniform = torch.rand(2 + num_negatives, num, generator=generator, dtype=torch.float64)
         user = self.users[(uniform[0] * len(self.users)).long()]
         degree = self.degree[user]
         item = self.items[self.indptr[user] + (uniform[1] * degree).long()]
-        rank = (uniform[2] * (self.num_items - degree)).long()
+        rank = (uniform[2:] * (self.num_items - degree)).long()
         below = torch.searchsorted(self.keys, user * self.num_items + rank, right=True)
-        return torch.stack([user, item, rank + below - self.indptr[user]])
+        return torch.cat([torch.stack([user, item]), rank + below - self.indptr[user]])

@@ -15,11 +15,11 @@ from tqdm.auto import trange
 from recbook.data import Interactions, Split
 from recbook.evaluation import evaluate
 from recbook.graph import bipartite_edge_index, normalized_adjacency
-from recbook.losses import bpr_loss, l2_penalty
+from recbook.losses import bpr_loss, l2_penalty, softmax_loss
 from recbook.models.base import EmbeddingModel
 from recbook.sampling import TripletSampler
 
-__all__ = ["History", "train", "train_adjacency", "train_step"]
+__all__ = ["History", "softmax_step", "train", "train_adjacency", "train_step"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,26 +54,34 @@ def train(
     seed: int = 0,
     patience: int | None = None,
     k: int = 20,
+    num_negatives: int = 1,
+    temperature: float = 0.25,
 ) -> History:
-    r"""Train from scratch with Adam on :math:`L_\mathrm{BPR} + \mathrm{reg} \cdot L_2`.
+    r"""Train from scratch with Adam on :math:`L + \mathrm{reg} \cdot L_2`.
 
-    An epoch is ``len(split.train) // batch_size`` steps (at least one) of ``batch_size`` triplets,
-    each step propagating over the whole train graph. ``seed`` fixes the initial parameters, the
-    triplets and what dropout drops: the same seed gives the same run, whatever ran before. Only
-    ``split.train`` and ``split.val`` are ever read, never ``split.test``.
+    With ``"bpr"`` an epoch is ``len(split.train) // batch_size`` steps (at least one) of
+    ``batch_size`` triplets; ``"hard_bpr"`` draws ``num_negatives`` items for each pair and keeps
+    the one that scores highest. With ``"softmax"`` an epoch takes each user with all their items
+    once, ``batch_size`` users a step, against all items. Each step propagates over the whole train
+    graph. ``seed`` fixes the initial parameters, the batches and what dropout drops: the same seed
+    gives the same run, whatever ran before. Only ``split.train`` and ``split.val`` are ever read,
+    never ``split.test``.
 
     Args:
         model: its parameters are drawn anew, and it is ready to score afterwards.
         split: ``val`` may be None, then nothing is validated.
-        loss: ``"bpr"``.
+        loss: ``"bpr"``, ``"hard_bpr"`` or ``"softmax"``.
         epochs: how many, at most.
-        batch_size: triplets a step.
+        batch_size: triplets a step; with ``"softmax"``, users a step.
         lr: Adam's learning rate.
-        reg: weight of the L2 penalty on the batch's layer-0 embeddings.
+        reg: weight of the L2 penalty on the layer-0 embeddings, those of the batch; with
+            ``"softmax"``, where every item is in every batch, those of all nodes.
         seed: seed of everything that is drawn.
         patience: stop after this many epochs without a better validation recall, and go back to
             the parameters of the best epoch; None trains all epochs and keeps the last.
         k: length of the list that the validation measures look at.
+        num_negatives: negatives a pair, for the two BPR losses.
+        temperature: what the scores are divided by, for ``"softmax"``.
 
     Returns:
         A :class:`History`.
@@ -83,9 +91,14 @@ def train(
             sizes, ``patience`` without a validation part.
         FloatingPointError: where the loss is no longer finite.
     """
-    if loss != "bpr":
-        raise ValueError(f"got loss={loss!r}, expected 'bpr'")
-    for name, value in (("epochs", epochs), ("batch_size", batch_size), ("patience", patience)):
+    if loss not in ("bpr", "hard_bpr", "softmax"):
+        raise ValueError(f"got loss={loss!r}, expected 'bpr', 'hard_bpr' or 'softmax'")
+    for name, value in (
+        ("epochs", epochs),
+        ("batch_size", batch_size),
+        ("patience", patience),
+        ("num_negatives", num_negatives),
+    ):
         if value is not None and value < 1:
             raise ValueError(f"got {name}={value}, expected 1 or more")
     if lr <= 0 or reg < 0:
@@ -105,20 +118,30 @@ def train(
     sampler = TripletSampler(split.train)
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=True)
-    num_steps = max(1, len(split.train) // batch_size)
+    num_pairs = max(1, len(split.train) // batch_size) * batch_size
     rows: list[dict[str, float]] = []
     best_recall, best_epoch, best_state = -1.0, None, None
     quiet = "TQDM_DISABLE" in os.environ  # which the notebook's bar does not look at by itself
     for epoch in (bar := trange(1, epochs + 1, desc="epoch", leave=False, disable=quiet)):
         start = time.perf_counter()
-        triplets = sampler.sample(num_steps * batch_size, generator).to(device)
+        if loss == "softmax":
+            order = torch.randperm(len(sampler.users), generator=generator)
+            batches = sampler.users[order].split(batch_size)
+        else:
+            drawn = sampler.sample(num_pairs, generator, num_negatives).to(device)
+            batches = drawn.split(batch_size, dim=1)
         total = torch.zeros((), device=device)
         model.train()
         with torch.random.fork_rng():  # dropout draws from the global generator
             torch.manual_seed(seed + epoch)
-            for batch in triplets.split(batch_size, dim=1):
-                total += train_step(model, adj, batch, reg, optimizer)
-        mean_loss = total.item() / num_steps
+            for batch in batches:
+                if loss == "softmax":
+                    positive = split.train.dense_rows(batch).to(device)
+                    users = batch.to(device)
+                    total += softmax_step(model, adj, users, positive, reg, optimizer, temperature)
+                else:
+                    total += train_step(model, adj, batch, reg, optimizer, loss == "hard_bpr")
+        mean_loss = total.item() / len(batches)
         if mean_loss != mean_loss or mean_loss == float("inf"):
             raise FloatingPointError(
                 f"the loss is {mean_loss} in epoch {epoch} with lr={lr}; try a smaller lr"
@@ -148,16 +171,47 @@ def train_step(
     batch: Tensor,
     reg: float,
     optimizer: torch.optim.Optimizer,
+    hardest: bool = False,
 ) -> Tensor:
-    """Propagate, then one step of Adam on triplets of shape ``(3, B)``; returns their loss."""
-    user, item, neg_item = batch
+    """Propagate, then one step of Adam on the BPR loss; returns it.
+
+    Args:
+        model: what is trained.
+        adj: what it propagates over.
+        batch: ``user``, ``item`` and one row or more of ``neg_item``, shape ``(2 + n, B)``.
+        reg: weight of the L2 penalty.
+        optimizer: of the model's parameters.
+        hardest: of each pair's negatives take only the one that scores highest.
+    """
+    user, item, *neg_items = batch
     user_emb, item_emb = model(adj)
     user_vec = user_emb[user]
     pos_score = (user_vec * item_emb[item]).sum(1)
-    neg_score = (user_vec * item_emb[neg_item]).sum(1)
+    neg_score = torch.stack([(user_vec * item_emb[neg_item]).sum(1) for neg_item in neg_items])
+    if hardest:
+        neg_score = neg_score.amax(0)
     layer0 = model.embedding.weight
-    nodes = torch.cat([user, item + model.num_users, neg_item + model.num_users])
-    loss = bpr_loss(pos_score, neg_score) + reg * l2_penalty(*layer0[nodes].chunk(3))
+    nodes = torch.cat([user, *(row + model.num_users for row in batch[1:])])
+    penalty = l2_penalty(*layer0[nodes].chunk(len(batch)))
+    return _descend(bpr_loss(pos_score, neg_score) + reg * penalty, optimizer)
+
+
+def softmax_step(
+    model: EmbeddingModel,
+    adj: Tensor,
+    users: Tensor,
+    positive: Tensor,
+    reg: float,
+    optimizer: torch.optim.Optimizer,
+    temperature: float,
+) -> Tensor:
+    """Propagate, then one step of Adam on the softmax loss of some users; returns it."""
+    user_emb, item_emb = model(adj)
+    loss = softmax_loss(user_emb[users] @ item_emb.T, positive, temperature)
+    return _descend(loss + reg * l2_penalty(model.embedding.weight), optimizer)
+
+
+def _descend(loss: Tensor, optimizer: torch.optim.Optimizer) -> Tensor:
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()

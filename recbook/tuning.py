@@ -1,0 +1,190 @@
+"""Choosing settings on validation, the same way for every model, then fitting again.
+
+A :class:`Family` is a model with the settings worth trying. :func:`tune` fits each of them on the
+train part and keeps what recalls most of the validation part; ``family.fit`` then fits what was
+chosen on all that is not test. The tuner is handed a split whose test part has been taken out, so
+that no mistake in it can look there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from recbook.data import Interactions, Split
+from recbook.evaluation import Recommender, evaluate
+from recbook.models import (
+    EASE,
+    GFCF,
+    NGCF,
+    ItemKNN,
+    LightGCN,
+    MatrixFactorization,
+    Popularity,
+    PureSVD,
+)
+from recbook.models.base import BaseRecommender
+from recbook.models.linear import user_item_matrix
+from recbook.training import train
+
+__all__ = ["FAMILIES", "Choice", "Family", "ImplicitALS", "hide_test", "tune"]
+
+Settings = dict[str, Any]
+Fit = Callable[[Split, Settings, int], tuple[Recommender, Settings]]
+
+
+@dataclass(frozen=True)
+class Family:
+    """A model and the settings to try.
+
+    Args:
+        fit: ``fit(split, settings, seed)`` returns a fitted recommender and its settings. Where the
+            split has a validation part, a model with epochs stops by it and adds ``epochs``.
+        grid: the settings to try.
+        seeded: whether two seeds give two models.
+    """
+
+    fit: Fit
+    grid: Sequence[Settings]
+    seeded: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen: the settings, and the validation recall that they reached."""
+
+    settings: Settings
+    recall: float
+
+
+def hide_test(split: Split) -> Split:
+    """The same split without its test part; the validation part stands in for it.
+
+    Raises:
+        ValueError: where there is no validation part to choose on, or it is empty.
+    """
+    if split.val is None or len(split.val) == 0:
+        raise ValueError(
+            "there is no validation part to choose on; split with val_size=0.1, so that the test "
+            "part stays untouched"
+        )
+    return Split(split.train, test=split.val, val=split.val)
+
+
+def tune(family: Family, split: Split, k: int = 20) -> Choice:
+    """Fit every setting of the grid on ``split.train``, keep the best recall on ``split.val``.
+
+    The first of equals wins. ``split.test`` is not read: see :func:`hide_test`.
+
+    Raises:
+        ValueError: where the split has no validation part, or an empty one.
+    """
+    blind = hide_test(split)
+    tried = []
+    for settings in family.grid:
+        model, settings = family.fit(blind, settings, 0)
+        tried.append(Choice(settings, evaluate(model, blind.train, blind.test, k).recall))
+    return max(tried, key=lambda choice: choice.recall)
+
+
+def closed_form(model: Callable[..., Any]) -> Fit:
+    """How to fit a model that has ``fit(train)``."""
+
+    def fit(split: Split, settings: Settings, seed: int) -> tuple[Recommender, Settings]:
+        return model(**settings).fit(split.train), settings
+
+    return fit
+
+
+def trained(model: Callable[..., Any], patience: int = 8, **fixed: Any) -> Fit:
+    """How to fit a model that is trained; ``fixed`` goes to ``train``, the settings to both."""
+
+    def fit(split: Split, settings: Settings, seed: int) -> tuple[Recommender, Settings]:
+        own = {key: settings[key] for key in ("embedding_dim",) if key in settings}
+        more = fixed | {key: value for key, value in settings.items() if key not in own}
+        fresh = model(split.train.num_users, split.train.num_items, **own)
+        if split.val is not None:
+            history = train(fresh, split, **more, epochs=150, patience=patience, seed=seed)
+            return fresh, settings | {"epochs": history.best_epoch}
+        train(fresh, split, **more, seed=seed)
+        return fresh, settings
+
+    return fit
+
+
+class ImplicitALS(BaseRecommender):
+    """iALS by the library ``implicit``: weighted squared error, alternating least squares.
+
+    Args:
+        factors: length of an embedding.
+        alpha: how much more a one weighs than a zero.
+        regularization: weight of the penalty.
+
+    Reference: Hu, Koren and Volinsky, Collaborative Filtering for Implicit Feedback Datasets, ICDM
+    2008; https://github.com/benfred/implicit.
+    """
+
+    def __init__(self, factors: int = 32, alpha: float = 5, regularization: float = 1) -> None:
+        self.settings = {"factors": factors, "alpha": alpha, "regularization": regularization}
+
+    def fit(self, train: Interactions) -> ImplicitALS:
+        """Fifteen sweeps, each solving for all users, then for all items."""
+        from implicit.als import AlternatingLeastSquares
+        from scipy.sparse import csr_matrix
+        from threadpoolctl import threadpool_limits
+
+        self.num_users, self.num_items = train.num_users, train.num_items
+        with threadpool_limits(1, "blas"):  # it warns of more: its own threads do the work
+            model = AlternatingLeastSquares(**self.settings, iterations=15, random_state=0)
+            model.fit(csr_matrix(user_item_matrix(train)), show_progress=False)
+        self.user_emb = torch.as_tensor(model.user_factors)
+        self.item_emb = torch.as_tensor(model.item_factors)
+        return self
+
+    def score(self, users: Tensor) -> Tensor:
+        """Dot products with all items, shape ``(len(users), num_items)``."""
+        self.check_fitted("user_emb")
+        return self.user_emb[users] @ self.item_emb.T
+
+
+def grid(**values: Sequence[Any]) -> list[Settings]:
+    """All combinations, as dicts.
+
+    >>> grid(a=[1, 2], b=[3])
+    [{'a': 1, 'b': 3}, {'a': 2, 'b': 3}]
+    """
+    return [dict(zip(values, point, strict=True)) for point in product(*values.values())]
+
+
+RATES = [0.002, 0.005, 0.01]
+FAMILIES = {
+    "Popularity": Family(closed_form(Popularity), [{}]),
+    "ItemKNN": Family(closed_form(ItemKNN), grid(num_neighbors=[20, 50, 100, 200, 400])),
+    "PureSVD": Family(closed_form(PureSVD), grid(embedding_dim=[4, 8, 12, 16, 24, 32, 48])),
+    "EASE": Family(closed_form(EASE), grid(reg=[100, 200, 300, 400, 500, 700, 1000])),
+    "GF-CF": Family(
+        closed_form(GFCF), grid(num_frequencies=[16, 32, 64, 128], alpha=[0.1, 0.3, 1.0, 3.0])
+    ),
+    "iALS": Family(
+        closed_form(ImplicitALS),
+        grid(factors=[32, 64, 128], alpha=[2, 5, 10], regularization=[3, 10, 30, 60, 100]),
+    ),
+    "MF-BPR": Family(
+        trained(MatrixFactorization), grid(reg=[1e-3, 1e-2, 2e-2, 5e-2], lr=RATES), seeded=True
+    ),
+    "NGCF": Family(
+        trained(partial(NGCF, bias=True)), grid(reg=[1e-4, 1e-3, 1e-2], lr=RATES), seeded=True
+    ),
+    "LightGCN": Family(trained(LightGCN), grid(reg=[1e-4, 1e-3, 1e-2], lr=RATES), seeded=True),
+    "LightGCN, softmax": Family(
+        trained(partial(LightGCN, num_layers=2, cosine=True), patience=15, loss="softmax", lr=0.03),
+        grid(temperature=[0.2, 0.25, 0.3], reg=[0.1, 0.5], embedding_dim=[64, 128]),
+        seeded=True,
+    ),
+}
