@@ -76,10 +76,11 @@ def read_entry(name: str) -> dict[str, Any]:
 def figures(results: Any) -> Iterator[float]:
     """All numbers that may be quoted from an entry's results, however nested.
 
-    Not those under ``by_epoch``: among the numbers of whole curves any figure finds its like.
+    Not those under ``by_epoch`` or ``by_split``: among so many any figure finds its like.
     """
     if isinstance(results, dict):
-        results = [part for key, part in results.items() if key != "by_epoch"]
+        hidden = ("by_epoch", "by_split")
+        results = [part for key, part in results.items() if key not in hidden]
     if isinstance(results, list):
         for part in results:
             yield from figures(part)

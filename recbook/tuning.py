@@ -15,6 +15,7 @@ from itertools import product
 from typing import Any
 
 import torch
+from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recbook.data import Interactions, Split
@@ -134,10 +135,18 @@ class ImplicitALS(BaseRecommender):
         self.settings = {"factors": factors, "alpha": alpha, "regularization": regularization}
 
     def fit(self, train: Interactions) -> ImplicitALS:
-        """Fifteen sweeps, each solving for all users, then for all items."""
-        from implicit.als import AlternatingLeastSquares
-        from scipy.sparse import csr_matrix
-        from threadpoolctl import threadpool_limits
+        """Fifteen sweeps, each solving for all users, then for all items.
+
+        Raises:
+            ImportError: where ``implicit`` is not installed; it is in the extra ``book``.
+        """
+        try:
+            from implicit.als import AlternatingLeastSquares
+            from threadpoolctl import threadpool_limits
+        except ImportError as error:
+            raise ImportError(
+                "iALS needs two more packages: pip install implicit threadpoolctl"
+            ) from error
 
         self.num_users, self.num_items = train.num_users, train.num_items
         with threadpool_limits(1, "blas"):  # it warns of more: its own threads do the work

@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,8 +22,10 @@ from recbook.data import (
     Interactions,
     MovieLens,
     Split,
+    global_time_split,
     load_gowalla,
     load_movielens_100k,
+    per_user_time_split,
     random_split,
     read_interactions,
     to_implicit,
@@ -412,3 +415,75 @@ def test_gowalla_from_elsewhere_is_refused(alone: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(data, "_download", lambda _: b"0 1 2\n1 0\n")
     with pytest.raises(ConnectionError, match=r"train\.txt, test\.txt came with an unexpected"):
         load_gowalla()
+
+
+def log(user: list[int], item: list[int], timestamp: list[int]) -> pd.DataFrame:
+    return pd.DataFrame({"user_id": user, "item_id": item, "timestamp": timestamp})
+
+
+def raw_pairs(split: Split, part: Interactions) -> set[tuple[int, int]]:
+    assert split.user_ids is not None and split.item_ids is not None
+    pairs = zip(split.user_ids[part.user.numpy()], split.item_ids[part.item.numpy()], strict=True)
+    return {(int(user), int(item)) for user, item in pairs}
+
+
+def test_the_latest_of_each_user() -> None:
+    # User 1's times run backwards; user 2 has two rows at the same time: the lower one is later.
+    rows = log([1] * 5 + [2] * 5, [1, 2, 3, 4, 5] * 2, [50, 40, 30, 20, 10, 1, 2, 3, 4, 4])
+    split = per_user_time_split(rows, test_size=0.2, val_size=0.2)
+    assert split.val is not None
+    assert raw_pairs(split, split.train) == {(1, i) for i in (3, 4, 5)} | {
+        (2, i) for i in (1, 2, 3)
+    }
+    assert raw_pairs(split, split.val) == {(1, 2), (2, 4)}
+    assert raw_pairs(split, split.test) == {(1, 1), (2, 5)}
+
+
+def test_users_with_few_rows_keep_them_for_train() -> None:
+    rows = log([1, 1, 1, 2, 2, 2, 2, 2], [1, 2, 3, 1, 2, 3, 4, 1], [1, 2, 3, 1, 2, 3, 4, 5])
+    rows.loc[7, "item_id"] = 5
+    split = per_user_time_split(rows, test_size=0.3)
+    assert split.train.user_degree.tolist() == [3, 4]
+    assert split.num_dropped == 1  # item 5 is in nobody's train part
+
+
+def test_one_moment_for_all() -> None:
+    rows = log([1, 2, 1, 3, 2, 1], [1, 2, 2, 9, 1, 9], [1, 2, 3, 4, 4, 5])
+    split = global_time_split(rows, test_size=0.3)  # two of six, and what shares the first's time
+    assert raw_pairs(split, split.train) == {(1, 1), (2, 2), (1, 2)}
+    assert raw_pairs(split, split.test) == {(2, 1)}
+    assert split.num_dropped == 2  # user 3 and film 9 were not there yet
+
+
+@pytest.mark.parametrize("cut", [per_user_time_split, global_time_split])
+def test_nothing_of_the_future_is_in_train(movielens: MovieLens, cut: Any) -> None:
+    liked = to_implicit(movielens.ratings)
+    split = cut(liked, val_size=0.1)
+    when = liked.set_index(["user_id", "item_id"])["timestamp"].to_dict()
+    times = {
+        name: [(user, when[user, item]) for user, item in raw_pairs(split, part)]
+        for name, part in (("train", split.train), ("val", split.val), ("test", split.test))
+    }
+    for earlier, later in (("train", "val"), ("val", "test"), ("train", "test")):
+        if cut is global_time_split:
+            assert max(t for _, t in times[earlier]) < min(t for _, t in times[later])
+        else:
+            last = {}
+            for user, t in times[earlier]:
+                last[user] = max(t, last.get(user, 0))
+            assert all(last.get(user, 0) <= t for user, t in times[later])
+    parts = sum(len(part) for part in (split.train, split.val, split.test))
+    assert parts + split.num_dropped == len(liked)
+    full = cut(liked)
+    assert raw_pairs(full, full.test) == raw_pairs(split, split.test)
+
+
+@pytest.mark.parametrize("cut", [per_user_time_split, global_time_split])
+def test_splits_by_time_refuse(cut: Any) -> None:
+    rows = log([1, 1, 2, 2], [1, 2, 1, 2], [7, 7, 7, 7])
+    with pytest.raises(ValueError, match=r"\['timestamp'\] missing"):
+        cut(rows.drop(columns="timestamp"))
+    with pytest.raises(ValueError, match="got test_size=0 "):
+        cut(rows, test_size=0)
+    with pytest.raises(ValueError, match=r"leaves the (train|test) part empty"):
+        cut(rows)  # all at one moment, or too few rows a user

@@ -1,21 +1,26 @@
+import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
+import torch
 
 from recbook import experiments, ledger
-from recbook.data import Split
+from recbook.data import Interactions, Split
 from recbook.evaluation import evaluate
 from recbook.models import Popularity
+from recbook.training import train_adjacency
 
 
 def test_an_entry_comes_back(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clusters: Split
 ) -> None:
     monkeypatch.setattr(ledger, "FOLDER", tmp_path)
-    ledger.write_entry("trial", "make trial", clusters, [0, 1], {"a": [0.25, {"b": 3}]})
+    ledger.write_entry("trial", "make trial", clusters, [0, 1], {"a": [0.25, {"b": 3}]}, 61.7)
     entry = ledger.read_entry("trial")
     assert entry["results"] == {"a": [0.25, {"b": 3}]}
     assert (entry["command"], entry["seeds"]) == ("make trial", [0, 1])
+    assert entry["seconds"] == 62 and len(entry["date"]) == len("2026-01-31")
     assert [path.name for path in tmp_path.iterdir()] == ["trial.json"]
     with pytest.raises(FileNotFoundError, match="no entry 'other', expected one of: trial"):
         ledger.read_entry("other")
@@ -49,4 +54,59 @@ def test_an_unknown_experiment_is_refused(
 
 def test_mean_and_spread() -> None:
     runs = [{"recall": 0.1}, {"recall": 0.3}]
-    assert experiments.summary(runs) == {"mean": {"recall": 0.2}, "sd": {"recall": 0.1414}}
+    assert experiments.mean_sd(runs, ["recall"]) == {
+        "mean": {"recall": 0.2},
+        "sd": {"recall": 0.1414},
+    }
+    assert experiments.mean_sd(runs[:1], ["recall"])["sd"] == {"recall": 0}
+
+
+def test_a_report_comes_back_from_json_and_users_are_averaged(clusters: Split) -> None:
+    report = evaluate(Popularity().fit(clusters.train), clusters.train, clusters.test, k=5)
+    packed = json.loads(json.dumps(experiments.pack(report)))
+    back = experiments.unpack([packed])
+    pd.testing.assert_frame_equal(back.per_user, report.per_user, check_dtype=False)
+    packed["per_user"]["recall"] = [0.0] * len(report.per_user)
+    halved = experiments.unpack([packed, experiments.pack(report)])
+    assert halved.recall == pytest.approx(report.recall / 2) and halved.k == 5
+
+
+def test_zero_is_no_mask_where_scores_are_negative() -> None:
+    class Negative:
+        def score(self, users: torch.Tensor) -> torch.Tensor:
+            return torch.tensor([[-1.0, -2.0, -3.0]])
+
+    seen, target = (Interactions.from_pairs([0], [item], 1, 3) for item in (2, 0))
+    masked = experiments.SeenTimesZero(Negative(), seen)
+    assert evaluate(masked, None, target, k=1).recall == 0  # the seen item's 0 is on top
+    assert evaluate(Negative(), seen, target, k=1).recall == 1
+
+
+def test_any_normalisation_around_the_symmetric_product(toy: Interactions) -> None:
+    adj = train_adjacency(toy)
+    plain = (adj.to_dense() > 0).float()
+    degree = plain.sum(1)
+    for receives, sends in experiments.NORMALISATIONS.values():
+        model = experiments.PowerNorm(toy, 3, 4, exponents=(receives, sends))
+        weight = degree.pow(-receives)[:, None] * plain * degree.pow(-sends)
+        x = total = model.embedding.weight
+        for _ in range(3):
+            x = weight @ x
+            total = total + x
+        torch.testing.assert_close(torch.cat(model(adj)), total / 4)
+
+
+def test_a_blend_is_what_its_weight_says() -> None:
+    class Fixed:
+        def __init__(self, *scores: float) -> None:
+            self.scores = torch.tensor([scores])
+
+        def score(self, users: torch.Tensor) -> torch.Tensor:
+            return self.scores
+
+    one, two, other = Fixed(1.0, 2.0, 6.0), Fixed(5.0, 2.0, 2.0), Fixed(0.0, 30.0, 0.0)
+    nobody = torch.tensor([0])
+    order = experiments.Blend([one, two], other, 0.0).score(nobody).argsort(descending=True)
+    assert order.tolist() == [[2, 0, 1]]  # means 3, 2, 4
+    alone = experiments.Blend([one], other, 1.0).score(nobody)
+    assert alone.argmax() == 1 and alone.mean().abs() < 1e-12 and alone.std() == pytest.approx(1)

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from recbook.losses import bpr_loss, l2_penalty
+from recbook.losses import bpr_loss, l2_penalty, softmax_loss
 
 
 def test_bpr_by_hand() -> None:
@@ -33,3 +33,28 @@ def test_l2_is_a_mean_over_the_batch() -> None:
     one = torch.tensor([[1.0, 2.0]])
     assert l2_penalty(one, one, one).item() == 7.5
     assert l2_penalty(one.repeat(4, 1), one.repeat(4, 1), one.repeat(4, 1)).item() == 7.5
+
+
+def test_softmax_by_brute_force() -> None:
+    score = torch.tensor([[0.2, 0.9, -0.4], [0.5, 0.1, 0.3]])
+    positive = torch.tensor([[True, False, True], [False, True, False]])
+    expected = 0.0
+    for user, item in ((0, 0), (0, 2), (1, 1)):
+        share = torch.exp(score[user] / 0.3)
+        expected -= math.log(share[item] / share.sum()) / 3
+    assert softmax_loss(score, positive, temperature=0.3).item() == pytest.approx(expected)
+
+
+def test_softmax_ignores_a_shift_and_cannot_overflow() -> None:
+    score = torch.randn(4, 9, generator=torch.Generator().manual_seed(0))
+    positive = score > 0.5
+    shifted = softmax_loss(score + 7, positive)
+    torch.testing.assert_close(softmax_loss(score, positive), shifted)
+    assert softmax_loss(1e4 * score, positive).isfinite()
+    assert softmax_loss(score, torch.zeros_like(positive)).item() == 0
+
+
+@pytest.mark.parametrize("temperature", [0, -1, float("nan")])
+def test_a_temperature_that_is_none(temperature: float) -> None:
+    with pytest.raises(ValueError, match=f"temperature={temperature}, expected more than 0"):
+        softmax_loss(torch.zeros(1, 2), torch.ones(1, 2, dtype=torch.bool), temperature)

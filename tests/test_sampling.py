@@ -63,3 +63,11 @@ def test_seed_decides(toy: Interactions) -> None:
 def test_user_with_everything() -> None:
     with pytest.raises(ValueError, match="user 1 has all 2 items"):
         TripletSampler(Interactions.from_pairs([0, 1, 1], [0, 0, 1]))
+
+
+def test_several_negatives_for_one_pair(toy: Interactions) -> None:
+    user, item, *negatives = TripletSampler(toy).sample(500, seeded(), num_negatives=3)
+    has = toy.dense_rows(torch.arange(3))
+    assert has[user, item].all() and len(negatives) == 3
+    assert not any(has[user, neg_item].any() for neg_item in negatives)
+    assert not torch.equal(negatives[0], negatives[1])

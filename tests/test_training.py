@@ -6,7 +6,7 @@ import torch
 from recbook.data import Interactions, Split
 from recbook.evaluation import evaluate
 from recbook.models import NGCF, LightGCN, MatrixFactorization, Popularity
-from recbook.training import train, train_adjacency, train_step
+from recbook.training import softmax_step, train, train_adjacency, train_step
 
 
 def small() -> LightGCN:
@@ -141,3 +141,49 @@ def test_other_models_learn_the_clusters(
     report = evaluate(recommender, seen=clusters.train, target=clusters.test, k=10)
     bar = evaluate(Popularity().fit(clusters.train), clusters.train, clusters.test, k=10)
     assert report.recall > 1.5 * bar.recall
+
+
+def test_one_softmax_step_by_plain_autograd(toy: Interactions) -> None:
+    model = LightGCN(3, 4, embedding_dim=5, num_layers=1, cosine=True)
+    adj, weight = train_adjacency(toy), model.embedding.weight.detach().clone().requires_grad_()
+    mean = (weight + adj.to_dense() @ weight) / 2
+    unit = mean / mean.norm(dim=1, keepdim=True)
+    expected = 0.3 * weight.square().sum() / (2 * 7)
+    for user, item in ((0, 0), (0, 1), (2, 2), (2, 3)):
+        scores = unit[user] @ unit[3:].T / 0.2
+        expected = expected - (scores[item] - scores.logsumexp(0)) / 4
+    (gradient,) = torch.autograd.grad(expected, weight)
+    users = torch.tensor([2, 0])
+    optimizer = torch.optim.SGD(model.parameters(), lr=2.0)
+    loss = softmax_step(model, adj, users, toy.dense_rows(users), 0.3, optimizer, 0.2)
+    torch.testing.assert_close(loss, expected.detach())
+    torch.testing.assert_close(model.embedding.weight, weight - 2 * gradient)
+
+
+def test_the_hardest_of_the_negatives_is_the_one_that_counts(toy: Interactions) -> None:
+    adj, losses = train_adjacency(toy), {}
+    batch = torch.tensor([[0, 1], [1, 2], [3, 0], [2, 3]])  # two negatives for each pair
+    for negatives in ((2,), (3,), (2, 3), "hardest"):
+        model = LightGCN(3, 4, embedding_dim=5)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        hardest = negatives == "hardest"
+        rows = [0, 1, 2, 3] if hardest else [0, 1, *negatives]
+        losses[negatives] = train_step(model, adj, batch[rows], 0, optimizer, hardest).item()
+    assert losses[2, 3] == pytest.approx((losses[2,] + losses[3,]) / 2)
+    assert losses["hardest"] >= max(losses[2,], losses[3,]) - 1e-6
+
+
+@pytest.mark.parametrize(
+    "given", [{"loss": "softmax", "lr": 0.05}, {"loss": "hard_bpr", "num_negatives": 4}]
+)
+def test_other_losses_learn_the_clusters(clusters: Split, given: dict) -> None:
+    model = LightGCN(40, 40, embedding_dim=8, num_layers=2, cosine="lr" in given)
+    history = train(model, clusters, epochs=60, batch_size=16, k=5, **given)
+    assert history.frame["loss"].iloc[-1] < history.frame["loss"].iloc[0]
+    popular = Popularity().fit(clusters.train)
+    learned, counted = (
+        evaluate(m, clusters.train, clusters.test, k=5).recall for m in (model, popular)
+    )
+    assert learned > 1.4 * counted
+    again = train(model, clusters, epochs=60, batch_size=16, k=5, **given)
+    assert again.frame["loss"].tolist() == history.frame["loss"].tolist()

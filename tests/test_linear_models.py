@@ -1,0 +1,107 @@
+"""ItemKNN, EASE, GF-CF: by hand, by brute force, and what they refuse."""
+
+import numpy as np
+import pytest
+import torch
+
+from recbook.data import Interactions, Split
+from recbook.evaluation import evaluate
+from recbook.models import EASE, GFCF, ItemKNN, Popularity, PureSVD
+from recbook.models.base import BaseRecommender
+
+ALL = torch.arange(3)
+CLOSED = [ItemKNN(), PureSVD(1), EASE(), GFCF(1)]
+
+
+@pytest.fixture
+def lonely() -> Interactions:
+    """User 3 has nothing, item 4 nobody."""
+    return Interactions.from_pairs([0, 0, 1, 1, 2, 2], [0, 1, 1, 2, 2, 3], 4, 5)
+
+
+def dense(train: Interactions) -> np.ndarray:
+    return train.dense_rows(torch.arange(train.num_users)).numpy().astype(float)
+
+
+def test_item_knn_by_hand(toy: Interactions) -> None:
+    # Ann has Alien (1 user) and Brazil (2); Casablanca (2) shares Bob with Brazil: 1/sqrt(2*2).
+    score = ItemKNN().fit(toy).score(ALL)
+    assert score[0].tolist() == pytest.approx([0.5**0.5, 0.5**0.5, 0.5, 0])
+
+
+def test_item_knn_keeps_each_items_own_nearest(original: Split) -> None:
+    x = dense(original.train)
+    norm = np.sqrt(np.maximum(x.sum(0), 1))
+    similarity = x.T @ x / norm[:, None] / norm
+    np.fill_diagonal(similarity, 0)
+    for item in (0, 100, 1000):  # the score of an item adds up the similarities that *it* kept
+        nearest = np.sort(similarity[item])[-5:]
+        column = ItemKNN(5).fit(original.train).similarity[:, item].numpy()
+        assert np.sort(column[column > 0]) == pytest.approx(nearest[nearest > 0])
+
+
+def test_ease_is_a_ridge_regression_for_each_item(original: Split) -> None:
+    x, reg = dense(original.train)[:, :40], 3.0
+    user, item = np.nonzero(x)
+    weight = EASE(reg).fit(Interactions.from_pairs(user, item, len(x), 40)).weight.numpy()
+    for j in range(0, 40, 7):
+        others = np.arange(40) != j
+        gram = x[:, others].T @ x[:, others] + reg * np.eye(39)
+        np.testing.assert_allclose(
+            weight[others, j], np.linalg.solve(gram, x[:, others].T @ x[:, j]), atol=1e-9
+        )
+    assert (weight.diagonal() == 0).all()
+
+
+def test_gf_cf_is_the_dense_formula(original: Split) -> None:
+    train = original.train
+    x = dense(train)
+    in_root, out_root = np.sqrt(np.maximum(x.sum(0), 1e-30)), np.sqrt(x.sum(1))
+    normalized = x / out_root[:, None] / in_root
+    _, _, right = np.linalg.svd(normalized, full_matrices=False)
+    low_pass = (right[:20].T / in_root[:, None]) @ (right[:20] * in_root)
+    expected = x @ (normalized.T @ normalized + 0.7 * low_pass)
+    score = GFCF(20, alpha=0.7).fit(train).score(torch.arange(50)).numpy()
+    np.testing.assert_allclose(score, expected[:50], atol=1e-6)
+
+
+@pytest.mark.parametrize("model", CLOSED, ids=lambda model: type(model).__name__)
+def test_who_has_nothing_scores_nothing(model: BaseRecommender, lonely: Interactions) -> None:
+    score = model.fit(lonely).score(torch.arange(4))  # type: ignore[attr-defined]
+    assert score.shape == (4, 5) and score.isfinite().all()
+    assert score[3].abs().max() < 1e-9  # no items: no reason for any score
+    assert score[:, 4].abs().max() < 1e-9  # no users: nothing speaks for it
+    assert model.recommend([3], k=2, exclude=lonely).tolist() == [[0, 1]]
+
+
+@pytest.mark.parametrize("model", [ItemKNN(), EASE(), GFCF()], ids=lambda m: type(m).__name__)
+def test_before_fit(model: BaseRecommender) -> None:
+    fresh = type(model)()
+    with pytest.raises(RuntimeError, match="knows nothing yet: call fit"):
+        fresh.score(torch.tensor([0]))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: EASE(0), "reg=0, expected more than 0: .* singular"),
+        (lambda: ItemKNN(0), "num_neighbors=0, expected 1"),
+        (lambda: GFCF(0), "num_frequencies=0"),
+        (lambda: GFCF(4, alpha=-1), "alpha=-1"),
+    ],
+)
+def test_refused_settings(make: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()  # type: ignore[operator]
+
+
+def test_more_frequencies_than_there_are(toy: Interactions) -> None:
+    with pytest.raises(ValueError, match="3 users and 4 items, expected at most 2"):
+        GFCF(3).fit(toy)
+
+
+def test_all_are_far_above_popularity(original: Split) -> None:
+    train, test = original.train, original.test
+    popular = evaluate(Popularity().fit(train), train, test).recall
+    for model, recall in ((ItemKNN(200), 0.32), (EASE(), 0.36), (GFCF(), 0.34)):
+        assert evaluate(model.fit(train), train, test).recall > recall > popular
