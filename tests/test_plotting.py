@@ -9,6 +9,7 @@ from matplotlib.colors import to_rgb
 from recbook.plotting import COLORS, draw_bipartite, set_style
 
 MODELS = ["LightGCN", "NGCF", "MatrixFactorization", "Popularity", "Random"]
+SIMPLE = ["ItemKNN", "PureSVD", "EASE", "GFCF", "iALS", "LightGCN", "Popularity"]
 
 
 def grey(name: str) -> float:
@@ -38,7 +39,7 @@ def test_users_and_items_differ_in_grey() -> None:
     assert abs(grey("user") - grey("item")) > 0.2
 
 
-@pytest.mark.parametrize(("one", "other"), list(combinations(MODELS, 2)))
+@pytest.mark.parametrize(("one", "other"), [*combinations(MODELS, 2), *combinations(SIMPLE, 2)])
 def test_models_differ_in_grey(one: str, other: str) -> None:
     assert abs(grey(one) - grey(other)) > 0.05
 
