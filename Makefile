@@ -62,6 +62,7 @@ bench: $(STAMP)  ## compare speeds side by side, and store the result
 
 results: $(STAMP)  ## make the ledger again: every figure that the book quotes [EXPERIMENT=original]
 	TQDM_DISABLE= $(PY) -m recbook.experiments $(EXPERIMENT)
+	$(PY) book/status.py
 
 format: $(STAMP)  ## format package, tests and chapters
 	.venv/bin/ruff format .

@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,10 @@ import yaml
 from recbook import ledger
 
 BOOK = Path(__file__).parents[1] / "book"
-PAGES = sorted([*BOOK.glob("*.ipynb"), *BOOK.glob("*.md"), BOOK.parent / "README.md"])
+GENERATED = BOOK / "status.md"  # from the ledger itself: checked to be that, below
+WRITTEN = {*BOOK.glob("*.ipynb"), *BOOK.glob("*.md"), BOOK.parent / "README.md"} - {GENERATED}
+PAGES = sorted(WRITTEN)
+ENTRIES = list(ledger.FOLDER.glob("*.json"))
 MEASURE = re.compile(r"\b(recall|precision|ndcg|hit rate)", re.IGNORECASE)
 NOT_PROSE = re.compile(
     r"```.*?```|\$\$.*?\$\$|\$[^$\n]+\$|`[^`\n]+`|\]\([^)]*\)|^\[[\w-]+\]:.*?$|https?://\S+|<!--.*?-->",
@@ -51,7 +55,7 @@ STORY = {"baselines", "original", "validated"}  # the entries that any page may 
 
 def entries_of(page: Path) -> set[str]:
     """The entries that a page may quote: the story's, and those that its code names."""
-    named = {path.stem for path in ledger.FOLDER.glob("*.json") if f'"{path.stem}"' in code(page)}
+    named = {path.stem for path in ENTRIES if f'"{path.stem}"' in code(page)}
     return STORY | named
 
 
@@ -121,10 +125,20 @@ def test_what_is_no_unknown_figure(text: str) -> None:
     assert unknown_figures(text) == []
 
 
+def test_the_status_page_is_what_the_ledger_says() -> None:
+    page = runpy.run_path(str(BOOK / "status.py"))["status"]() + "\n"
+    assert GENERATED.read_text() == page, "call python book/status.py, or make results"
+    lines = page.splitlines()
+    assert any(line.startswith("| LightGCN recall@20 | 0.3535 | 0.355") for line in lines)
+    recall = ledger.read_entry("audit")["results"]["tuned"]["NGCF"]["mean"]["recall"]
+    assert any(line.startswith(f"| tuned: NGCF | {recall:.4f} ±") for line in lines)
+    assert all(f"`python -m recbook.experiments {path.stem}`" in page for path in ENTRIES)
+
+
 def test_the_ledger_says_how_each_entry_is_made() -> None:
     from recbook.experiments import EXPERIMENTS
 
-    assert {path.stem for path in ledger.FOLDER.glob("*.json")} == set(EXPERIMENTS)
+    assert {path.stem for path in ENTRIES} == set(EXPERIMENTS)
     for name in EXPERIMENTS:
         entry = ledger.read_entry(name)
         assert entry["command"] == f"python -m recbook.experiments {name}"
