@@ -13,10 +13,11 @@ from recbook.ledger import FOLDER, read_entry
 PAGE = Path(__file__).with_name("status.md")
 MEASURES = {"recall": "recall@20", "precision": "precision@20", "ndcg": "NDCG@20"}
 HEAD = (
-    "# Status: every result, and what made it\n\nThis page is generated from the ledger "
-    "(`recbook/results`), which `make results` makes from the raw data. A mean and its "
-    "standard deviation (±) are over training seeds, or over split seeds where the row "
-    "says *splits*; brackets are 95 % intervals. What was chosen, was chosen on validation.\n"
+    "# Status: every result, and what made it\n\n"
+    "This page is generated from the ledger (`recbook/results`), which `make results` "
+    "makes from the raw data. A mean and its standard deviation (±) are over training "
+    "seeds, or over split seeds where the row says *splits*; brackets are 95 % intervals. "
+    "What was chosen, was chosen on validation.\n"
 )
 
 
