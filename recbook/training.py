@@ -56,6 +56,7 @@ def train(
     k: int = 20,
     num_negatives: int = 1,
     temperature: float = 0.25,
+    start: Tensor | None = None,
 ) -> History:
     r"""Train from scratch with Adam on :math:`L + \mathrm{reg} \cdot L_2`.
 
@@ -82,13 +83,15 @@ def train(
         k: length of the list that the validation measures look at.
         num_negatives: negatives a pair, for the two BPR losses.
         temperature: what the scores are divided by, for ``"softmax"``.
+        start: layer-0 embeddings to begin with in place of random ones, shape ``(num_users +
+            num_items, embedding_dim)``; see :func:`recbook.models.linear.smooth_start`.
 
     Returns:
         A :class:`History`.
 
     Raises:
-        ValueError: on an unknown loss, numbers out of range, a model and a split of different
-            sizes, ``patience`` without a validation part.
+        ValueError: on an unknown loss, numbers out of range, a model and a split or a start of
+            different sizes, ``patience`` without a validation part.
         FloatingPointError: where the loss is no longer finite.
     """
     if loss not in ("bpr", "hard_bpr", "softmax"):
@@ -113,6 +116,13 @@ def train(
             f"{split.train.num_users} and {split.train.num_items}; build it with the split's"
         )
     model.reset_parameters(seed)
+    if start is not None:
+        if start.shape != model.embedding.weight.shape:
+            raise ValueError(
+                f"got a start of shape {tuple(start.shape)}, expected "
+                f"{tuple(model.embedding.weight.shape)}: a row a node, users first"
+            )
+        model.embedding.weight.data.copy_(start)
     device = model.embedding.weight.device
     adj = train_adjacency(split.train).to(device)
     sampler = TripletSampler(split.train)
@@ -123,7 +133,7 @@ def train(
     best_recall, best_epoch, best_state = -1.0, None, None
     quiet = "TQDM_DISABLE" in os.environ  # which the notebook's bar does not look at by itself
     for epoch in (bar := trange(1, epochs + 1, desc="epoch", leave=False, disable=quiet)):
-        start = time.perf_counter()
+        began = time.perf_counter()
         if loss == "softmax":
             order = torch.randperm(len(sampler.users), generator=generator)
             batches = sampler.users[order].split(batch_size)
@@ -147,7 +157,7 @@ def train(
                 f"the loss is {mean_loss} in epoch {epoch} with lr={lr}; try a smaller lr"
             )
         model.finalize(adj)
-        row = {"epoch": epoch, "loss": mean_loss, "seconds": time.perf_counter() - start}
+        row = {"epoch": epoch, "loss": mean_loss, "seconds": time.perf_counter() - began}
         if split.val is not None:
             report = evaluate(model, seen=split.train, target=split.val, k=k)
             row |= report.as_dict()

@@ -31,7 +31,7 @@ from recbook.models import (
     PureSVD,
 )
 from recbook.models.base import BaseRecommender
-from recbook.models.linear import user_item_matrix
+from recbook.models.linear import smooth_start, user_item_matrix
 from recbook.training import train
 
 __all__ = ["FAMILIES", "Choice", "Family", "ImplicitALS", "hide_test", "tune"]
@@ -103,13 +103,20 @@ def closed_form(model: Callable[..., Any]) -> Fit:
     return fit
 
 
-def trained(model: Callable[..., Any], patience: int = 8, **fixed: Any) -> Fit:
-    """How to fit a model that is trained; ``fixed`` goes to ``train``, the settings to both."""
+def trained(
+    model: Callable[..., Any], patience: int = 8, smooth: bool = False, **fixed: Any
+) -> Fit:
+    """How to fit a model that is trained; ``fixed`` goes to ``train``, the settings to both.
+
+    With ``smooth`` it starts from :func:`recbook.models.linear.smooth_start`, not from random.
+    """
 
     def fit(split: Split, settings: Settings, seed: int) -> tuple[Recommender, Settings]:
         own = {key: settings[key] for key in ("embedding_dim",) if key in settings}
         more = fixed | {key: value for key, value in settings.items() if key not in own}
         fresh = model(split.train.num_users, split.train.num_items, **own)
+        if smooth:
+            more["start"] = smooth_start(split.train, fresh.embedding.embedding_dim)
         if split.val is not None:
             history = train(fresh, split, **more, epochs=150, patience=patience, seed=seed)
             return fresh, settings | {"epochs": history.best_epoch}
@@ -172,6 +179,7 @@ def grid(**values: Sequence[Any]) -> list[Settings]:
 
 
 RATES = [0.002, 0.005, 0.01]
+SOFTMAX = partial(LightGCN, num_layers=2, cosine=True)
 FAMILIES = {
     "Popularity": Family(closed_form(Popularity), [{}]),
     "ItemKNN": Family(closed_form(ItemKNN), grid(num_neighbors=[20, 50, 100, 200, 400])),
@@ -192,7 +200,11 @@ FAMILIES = {
     ),
     "LightGCN": Family(trained(LightGCN), grid(reg=[1e-4, 1e-3, 1e-2], lr=RATES), seeded=True),
     "LightGCN, softmax": Family(
-        trained(partial(LightGCN, num_layers=2, cosine=True), patience=15, loss="softmax", lr=0.03),
+        trained(SOFTMAX, patience=15, smooth=True, loss="softmax", lr=0.03),
+        grid(temperature=[0.2, 0.22, 0.25], reg=[0.1, 0.2, 0.3], embedding_dim=[128]),
+    ),
+    "LightGCN, softmax, random start": Family(
+        trained(SOFTMAX, patience=15, loss="softmax", lr=0.03),
         grid(temperature=[0.2, 0.25, 0.3], reg=[0.1, 0.5], embedding_dim=[64, 128]),
         seeded=True,
     ),

@@ -8,6 +8,7 @@ from recbook.data import Interactions, Split
 from recbook.evaluation import evaluate
 from recbook.models import EASE, GFCF, ItemKNN, Popularity, PureSVD
 from recbook.models.base import BaseRecommender
+from recbook.models.linear import smooth_start
 
 ALL = torch.arange(3)
 CLOSED = [ItemKNN(), PureSVD(1), EASE(), GFCF(1)]
@@ -93,6 +94,20 @@ def test_before_fit(model: BaseRecommender) -> None:
 def test_refused_settings(make: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()  # type: ignore[operator]
+
+
+def test_the_smooth_start_is_the_best_low_rank_graph(original: Split) -> None:
+    train = original.train
+    x = dense(train)
+    scale = np.sqrt(np.maximum(x.sum(1), 1))[:, None] * np.sqrt(np.maximum(x.sum(0), 1))
+    left, size, right = np.linalg.svd(x / scale, full_matrices=False)
+    start = smooth_start(train, 30, std=0.2)
+    assert start.std().item() == pytest.approx(0.2, abs=1e-6)
+    low_rank = (start[: len(x)] @ start[len(x) :].T).numpy()
+    expected = (left[:, :30] * size[:30]) @ right[:30]
+    ratio = low_rank.std() / expected.std()
+    np.testing.assert_allclose(low_rank / ratio, expected, atol=1e-5)
+    assert torch.equal(start, smooth_start(train, 30, std=0.2))
 
 
 def test_more_frequencies_than_there_are(toy: Interactions) -> None:

@@ -6,6 +6,7 @@ import torch
 from recbook.data import Interactions, Split
 from recbook.evaluation import evaluate
 from recbook.models import NGCF, LightGCN, MatrixFactorization, Popularity
+from recbook.models.linear import smooth_start
 from recbook.training import softmax_step, train, train_adjacency, train_step
 
 
@@ -187,3 +188,13 @@ def test_other_losses_learn_the_clusters(clusters: Split, given: dict) -> None:
     assert learned > 1.4 * counted
     again = train(model, clusters, epochs=60, batch_size=16, k=5, **given)
     assert again.frame["loss"].tolist() == history.frame["loss"].tolist()
+
+
+def test_a_start_is_where_training_begins(clusters: Split) -> None:
+    start = smooth_start(clusters.train, 4)
+    models = [LightGCN(40, 40, embedding_dim=4, num_layers=1) for _ in range(2)]
+    for seed, model in enumerate(models):  # the seed's own numbers are not used
+        train(model, clusters, loss="softmax", epochs=1, lr=1e-6, reg=0, seed=seed, start=start)
+        torch.testing.assert_close(model.embedding.weight, start, atol=1e-5, rtol=0)
+    with pytest.raises(ValueError, match=r"start of shape \(80, 3\), expected \(80, 4\): a row a"):
+        train(models[0], clusters, start=start[:, :3])

@@ -15,7 +15,7 @@ from torch import Tensor
 from recbook.data import Interactions
 from recbook.models.base import BaseRecommender
 
-__all__ = ["EASE", "GFCF", "PureSVD"]
+__all__ = ["EASE", "GFCF", "PureSVD", "smooth_start"]
 
 
 class PureSVD(BaseRecommender):
@@ -154,9 +154,7 @@ class GFCF(BaseRecommender):
         """Normalise the matrix and find its smoothest signals."""
         self.num_users, self.num_items = train.num_users, train.num_items
         self.matrix = user_item_matrix(train)
-        self.normalized = (diags_array(inv_sqrt(train.user_degree)) @ self.matrix) @ diags_array(
-            inv_sqrt(train.item_degree)
-        )
+        self.normalized = normalized_matrix(train)
         _, _, self.signals = largest_singular(self.normalized, self.num_frequencies)
         self.inv_sqrt_degree = inv_sqrt(train.item_degree)
         self.sqrt_degree = train.item_degree.double().sqrt().numpy()
@@ -179,6 +177,41 @@ def user_item_matrix(train: Interactions) -> csr_array:
     """Ones at the train interactions, shape ``(num_users, num_items)``, in doubles."""
     pairs = (train.user.numpy(), train.item.numpy())
     return csr_array((np.ones(len(train)), pairs), shape=(train.num_users, train.num_items))
+
+
+def normalized_matrix(train: Interactions) -> csr_array:
+    r"""The block :math:`\tilde{R} = D_U^{-1/2} X D_I^{-1/2}` of the normalised adjacency."""
+    user_scale, item_scale = inv_sqrt(train.user_degree), inv_sqrt(train.item_degree)
+    return diags_array(user_scale) @ user_item_matrix(train) @ diags_array(item_scale)
+
+
+def smooth_start(train: Interactions, embedding_dim: int, std: float = 0.1) -> Tensor:
+    r"""Layer-0 embeddings to start training from: the smoothest signals on the train graph.
+
+    .. math:: E^{(0)} = c \, [U \Sigma^{1/2};\, V \Sigma^{1/2}], \qquad
+              \tilde{R} \approx U \Sigma V^\top
+
+    with the largest ``embedding_dim`` singular triplets, and :math:`c` so that the entries have
+    standard deviation ``std``. Nothing in it is drawn.
+
+    Args:
+        train: the interactions.
+        embedding_dim: length of an embedding, below the numbers of users and of items.
+        std: standard deviation of all entries.
+
+    Returns:
+        Shape ``(num_users + num_items, embedding_dim)``, users first; for ``train(start=...)``.
+
+    Raises:
+        ValueError: on a length that the matrix does not have.
+
+    >>> toy = Interactions.from_pairs([0, 0, 1, 1, 2], [0, 1, 0, 2, 1])
+    >>> smooth_start(toy, embedding_dim=2).shape
+    torch.Size([6, 2])
+    """
+    left, size, right = largest_singular(normalized_matrix(train), embedding_dim)
+    start = torch.from_numpy(np.concatenate([left, right]) * np.sqrt(size)).float()
+    return start * (std / start.std())
 
 
 def inv_sqrt(degree: Tensor) -> np.ndarray:
