@@ -52,7 +52,6 @@ from recbook.models import (
     PureSVD,
 )
 from recbook.models.base import BaseRecommender
-from recbook.models.linear import smooth_start
 from recbook.stats import bootstrap_interval, compare, t_interval
 from recbook.training import train
 from recbook.tuning import FAMILIES, Choice, Settings, hide_test, tune
@@ -371,10 +370,6 @@ def needle(runs: Runs) -> dict[str, Any]:
             f"{t:g}": ({"cosine": True}, soft | {"temperature": t})
             for t in (0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
         },
-        "start, softmax": {
-            "random": ({"cosine": True}, soft),
-            "smooth": ({"cosine": True}, soft | {"start": "smooth"}),
-        },
         "layers, softmax": {
             str(k): ({"num_layers": k, "cosine": True}, soft) for k in (0, 1, 2, 3, 4, 6)
         },
@@ -384,9 +379,6 @@ def needle(runs: Runs) -> dict[str, Any]:
     }
 
     def run(own: dict[str, Any], more: Settings, seed: int) -> dict[str, float]:
-        if more.get("start"):
-            start = smooth_start(split.train, own.get("embedding_dim", 64))
-            more = more | {"start": start}
         kind = partial(PowerNorm, split.train) if "exponents" in own else LightGCN
         model = kind(split.train.num_users, split.train.num_items, **own)
         patience = 15 if more.get("loss") == "softmax" else 6
