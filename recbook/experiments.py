@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -42,7 +43,7 @@ from recbook.evaluation import (
     novelty,
     popularity_lift,
 )
-from recbook.ledger import write_entry
+from recbook.ledger import disagreements, read_entry, write_entry
 from recbook.models import (
     NGCF,
     EmbeddingModel,
@@ -675,21 +676,33 @@ def rounded(values: Mapping[Any, float]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Run the named experiments, or all, and write their entries."""
+    """Run the named experiments, or all, and write their entries; or check the entries."""
     parser = argparse.ArgumentParser(prog="python -m recbook.experiments")
     parser.add_argument("name", nargs="*", help=f"of {', '.join(EXPERIMENTS)}; none means all")
-    names = parser.parse_args().name or list(EXPERIMENTS)
+    parser.add_argument(
+        "--check", action="store_true", help="run again and compare with the ledger, write nothing"
+    )
+    arguments = parser.parse_args()
+    names = arguments.name or list(EXPERIMENTS)
     if unknown := set(names) - set(EXPERIMENTS):
         parser.error(f"got {', '.join(sorted(unknown))}, expected some of {', '.join(EXPERIMENTS)}")
+    failed = False
     for name in names:
-        runs = Runs(user_cache_path("recbook") / "runs" / f"{name}.jsonl")
+        file = f"{name}{'-check' * arguments.check}.jsonl"
+        runs = Runs(user_cache_path("recbook") / "runs" / file)
         command = f"python -m recbook.experiments {name}"
         start = time.perf_counter()
         results = EXPERIMENTS[name](runs)
         remembered = sum(value for key, value in runs.done.items() if key.endswith(" | seconds"))
         seconds = max(remembered, time.perf_counter() - start)
-        write_entry(name, command, random_split(liked()), SEEDS, results, seconds)
+        if arguments.check:
+            lines = list(disagreements(read_entry(name)["results"], results))
+            print(f"{name}: {len(lines)} means disagree with the ledger", *lines, sep="\n  ")
+            failed |= bool(lines)
+        else:
+            write_entry(name, command, random_split(liked()), SEEDS, results, seconds)
         runs.path.unlink()
+    sys.exit(failed)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -50,6 +51,35 @@ def test_an_unknown_experiment_is_refused(
     with pytest.raises(SystemExit):
         experiments.main()
     assert "got orignal, expected some of baselines, original" in capsys.readouterr().err
+
+
+def test_a_second_run_is_compared_and_not_stored(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    clusters: Split,
+) -> None:
+    def trial(recall: float, low: float = 0.1) -> dict[str, Any]:
+        return {
+            "A": {"mean": {"recall": recall}, "sd": {"recall": 0.01}, "chosen": {"reg": recall}},
+            "over splits": {"recall": {"mean": 0.2, "low": low, "high": 0.3, "by_split": [recall]}},
+            "gain_in_percent": {"recall": 100 * recall},
+        }
+
+    monkeypatch.setattr(experiments, "user_cache_path", lambda _: tmp_path)
+    monkeypatch.setattr(ledger, "FOLDER", tmp_path)
+    monkeypatch.setattr("sys.argv", ["experiments", "--check", "trial"])
+    ledger.write_entry("trial", "", clusters, [0], trial(0.35), 1)
+    before = (tmp_path / "trial.json").read_text()
+    for recall, lines in ((0.345, 0), (0.37, 1)):
+        experiments.EXPERIMENTS["trial"] = lambda _, recall=recall: trial(recall)
+        with pytest.raises(SystemExit) as ended:
+            experiments.main()
+        assert ended.value.code == bool(lines)
+        assert f"trial: {lines} means disagree" in capsys.readouterr().out
+    del experiments.EXPERIMENTS["trial"]
+    assert (tmp_path / "trial.json").read_text() == before
+    assert next(ledger.disagreements(trial(0.3), {"A": 1})).startswith(": has ['A', ")
 
 
 def test_mean_and_spread() -> None:
