@@ -91,7 +91,7 @@ def train(
 
     Raises:
         ValueError: on an unknown loss, numbers out of range, a model and a split or a start of
-            different sizes, ``patience`` without a validation part.
+            different sizes, ``patience`` without a validation part, or an empty one.
         FloatingPointError: where the loss is no longer finite.
     """
     if loss not in ("bpr", "hard_bpr", "softmax"):
@@ -109,6 +109,11 @@ def train(
     if patience is not None and split.val is None:
         raise ValueError(
             "patience needs a validation part to watch: split with val_size=0.1, or leave it None"
+        )
+    if split.val is not None and len(split.val) == 0:
+        raise ValueError(
+            "the validation part is empty, so that nothing can be validated; split with more rows "
+            "or a larger val_size, or without one"
         )
     if (model.num_users, model.num_items) != (split.train.num_users, split.train.num_items):
         raise ValueError(

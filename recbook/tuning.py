@@ -127,11 +127,17 @@ def trained(
 
 
 class ImplicitALS(BaseRecommender):
-    """iALS by the library ``implicit``: weighted squared error, alternating least squares.
+    r"""iALS by the library ``implicit``: weighted squared error, alternating least squares.
+
+    .. math:: \min_e \sum_{u, i} c_{ui} (x_{ui} - e_u^\top e_i)^2
+              + \mathrm{regularization} \Bigl(\sum_u \|e_u\|^2 + \sum_i \|e_i\|^2\Bigr)
+
+    over all cells, with :math:`c_{ui}` = ``alpha`` for the train interactions and 1 elsewhere (the
+    paper: 1 + alpha). A user without items has the embedding 0, and so has an item without users.
 
     Args:
         factors: length of an embedding.
-        alpha: how much more a one weighs than a zero.
+        alpha: how many times as much a one weighs as a zero.
         regularization: weight of the penalty.
 
     Reference: Hu, Koren and Volinsky, Collaborative Filtering for Implicit Feedback Datasets, ICDM

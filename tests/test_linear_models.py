@@ -9,9 +9,10 @@ from recbook.evaluation import evaluate
 from recbook.models import EASE, GFCF, ItemKNN, Popularity, PureSVD
 from recbook.models.base import BaseRecommender
 from recbook.models.linear import smooth_start
+from recbook.tuning import ImplicitALS
 
 ALL = torch.arange(3)
-CLOSED = [ItemKNN(), PureSVD(1), EASE(), GFCF(1)]
+CLOSED = [ItemKNN(), PureSVD(1), EASE(), GFCF(1), ImplicitALS(2)]
 
 
 @pytest.fixture
@@ -52,6 +53,16 @@ def test_ease_is_a_ridge_regression_for_each_item(original: Split) -> None:
             weight[others, j], np.linalg.solve(gram, x[:, others].T @ x[:, j]), atol=1e-9
         )
     assert (weight.diagonal() == 0).all()
+
+
+def test_ials_ends_with_the_best_items_for_its_users(lonely: Interactions) -> None:
+    model = ImplicitALS(factors=3, alpha=5, regularization=2).fit(lonely)
+    users, ones = model.user_emb.double().numpy(), dense(lonely)
+    for item in range(5):  # items are solved last
+        weight = np.where(ones[:, item] > 0, 5.0, 1.0)
+        gram = users.T @ (weight[:, None] * users) + 2 * np.eye(3)
+        best = np.linalg.solve(gram, users.T @ (weight * ones[:, item]))
+        np.testing.assert_allclose(model.item_emb[item], best, atol=1e-5)
 
 
 def test_gf_cf_is_the_dense_formula(original: Split) -> None:

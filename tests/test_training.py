@@ -117,6 +117,9 @@ def test_bad_numbers(clusters: Split, given: dict, message: str) -> None:
 def test_errors(clusters: Split) -> None:
     with pytest.raises(ValueError, match="patience needs a validation part"):
         train(small(), replace(clusters, val=None), patience=3)
+    nobody = torch.zeros(0, dtype=torch.long)
+    with pytest.raises(ValueError, match="the validation part is empty"):
+        train(small(), replace(clusters, val=Interactions(nobody, nobody, 40, 40)))
     with pytest.raises(ValueError, match="41 users and 40 items, the split 40 and 40"):
         train(LightGCN(41, 40), clusters)
     with pytest.raises(FloatingPointError, match="smaller lr"):
