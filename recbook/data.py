@@ -129,14 +129,18 @@ class Interactions:
         torch.cumsum(self.user_degree, dim=0, out=indptr[1:])
         return indptr, self.item[order]
 
-    def dense_rows(self, users: Tensor) -> Tensor:
-        """Rows of the interaction matrix, ``bool`` of shape ``(len(users), num_items)``."""
+    def pairs_of(self, users: Tensor) -> tuple[Tensor, Tensor]:
+        """The pairs of some users: ``(row, item)``, ``row`` counting along ``users``, ascending."""
         indptr, items = self.by_user
         count = indptr[users + 1] - indptr[users]
         row = torch.repeat_interleave(torch.arange(len(users)), count)
         within = torch.arange(len(row)) - torch.repeat_interleave(count.cumsum(0) - count, count)
+        return row, items[indptr[users][row] + within]
+
+    def dense_rows(self, users: Tensor) -> Tensor:
+        """Rows of the interaction matrix, ``bool`` of shape ``(len(users), num_items)``."""
         rows = torch.zeros(len(users), self.num_items, dtype=torch.bool)
-        rows[row, items[indptr[users][row] + within]] = True
+        rows[self.pairs_of(users)] = True
         return rows
 
 

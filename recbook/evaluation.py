@@ -60,12 +60,12 @@ def top_k(score: Tensor, k: int) -> Tensor:
     """
     if not 1 <= k <= score.shape[1]:
         raise ValueError(f"got k={k}, expected 1 to {score.shape[1]}, the number of items")
-    if score.isnan().any():
+    value, position = torch.topk(score, min(k + 1, score.shape[1]))
+    if value.isnan().any():  # which topk takes for the highest
         raise ValueError("got a score that is NaN; did training diverge? try a smaller lr")
-    value, position = torch.topk(score, k)
-    last = value[:, -1:]
-    tied = (score >= last).sum(1) > k  # the k-th score is shared: topk chose among equals
-    tied &= last.flatten() > -torch.inf
+    last, beyond = value[:, k - 1], value[:, k:]
+    position = position[:, :k]
+    tied = (beyond == last[:, None]).any(1) & (last > -torch.inf)  # topk chose among equals
     if tied.any():
         position[tied] = torch.sort(score[tied], descending=True, stable=True).indices[:, :k]
     position = position.sort(1).values  # ascending, then stable by score: ties stay in order
@@ -184,13 +184,13 @@ def evaluate(
             )
         wanted = target.dense_rows(some)
         if seen is not None:
-            known = seen.dense_rows(some)
-            if (known & wanted).any():
+            known = seen.pairs_of(some)
+            if wanted[known].any():
                 raise ValueError(
-                    f"{int((known & wanted).sum())} pairs are both in seen and in target; a seen "
+                    f"{int(wanted[known].sum())} pairs are both in seen and in target; a seen "
                     "item is never recommended, so it cannot be a target"
                 )
-            score = score.masked_fill(known, -torch.inf)
+            score = score.index_put(known, torch.tensor(-torch.inf, dtype=score.dtype))
         position = top_k(score, k)
         hit = (wanted.gather(1, position.clamp(min=0)) & (position >= 0)).double()
         num_target = wanted.sum(1)

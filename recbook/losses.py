@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["bpr_loss", "l2_penalty", "softmax_loss"]
+__all__ = ["bpr_loss", "l2_penalty", "softmax_loss", "softmax_loss_in_blocks"]
 
 
 def bpr_loss(pos_score: Tensor, neg_score: Tensor) -> Tensor:
@@ -63,10 +65,89 @@ def softmax_loss(score: Tensor, positive: Tensor, temperature: float = 0.3) -> T
     >>> round(softmax_loss(torch.zeros(1, 2), mine).item(), 4)  # ln 2: one of two, at random
     0.6931
     """
-    if not temperature > 0:
-        raise ValueError(f"got temperature={temperature}, expected more than 0, e.g. 0.3")
+    _check_temperature(temperature)
     log_share = F.log_softmax(score / temperature, dim=1)
     return -log_share.masked_fill(~positive, 0).sum() / positive.sum().clamp(min=1)
+
+
+def softmax_loss_in_blocks(
+    user_emb: Tensor,
+    item_emb: Tensor,
+    positive: tuple[Tensor, Tensor],
+    temperature: float = 0.3,
+    block: int = 1024,
+) -> Tensor:
+    r""":func:`softmax_loss` of dot products, with the scores of ``block`` users in memory at most.
+
+    The gradient needs no second pass, because it is known in closed form: with :math:`p_{uj}` the
+    share of item :math:`j` and :math:`n_u` the number of the user's positives,
+
+    .. math:: \frac{\partial L}{\partial s_{uj}} =
+              \frac{n_u \, p_{uj} - [(u, j) \in P]}{|P| \, \tau}
+
+    Args:
+        user_emb: final embeddings of the batch's users, shape ``(B, embedding_dim)``.
+        item_emb: those of all items, shape ``(num_items, embedding_dim)``.
+        positive: :math:`P` as ``(row, item)``, rows ascending; see
+            :meth:`recbook.data.Interactions.pairs_of`.
+        temperature: :math:`\tau`, above 0.
+        block: users at a time; the result does not depend on it, memory does.
+
+    Returns:
+        A scalar, 0 where there is no positive.
+
+    Raises:
+        ValueError: on a temperature of 0 or less, or a block below 1.
+    """
+    _check_temperature(temperature)
+    if block < 1:
+        raise ValueError(f"got block={block}, expected the number of users to score at a time")
+    return _SoftmaxInBlocks.apply(user_emb, item_emb, *positive, temperature, block)
+
+
+class _SoftmaxInBlocks(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        user_emb: Tensor,
+        item_emb: Tensor,
+        row: Tensor,
+        item: Tensor,
+        temperature: float,
+        block: int,
+    ) -> Tensor:
+        loss = user_emb.new_zeros(())
+        user_grad, item_grad = torch.empty_like(user_emb), torch.zeros_like(item_emb)
+        count = torch.bincount(row, minlength=len(user_emb))
+        ends = count.cumsum(0)
+        for first in range(0, len(user_emb), block):
+            some = slice(first, first + block)
+            number = count[some]
+            mine = slice(int(ends[first] - count[first]), int(ends[some][-1]))
+            pair = row[mine] - first, item[mine]
+            score = (user_emb[some] / temperature) @ item_emb.T
+            highest = score.amax(1)
+            loss += (highest * number).sum() - score[pair].sum()
+            share = score.sub_(highest[:, None]).exp_()
+            total = share.sum(1)
+            loss += (total.log() * number).sum()
+            share.mul_((number / total)[:, None])
+            share[pair] -= 1
+            user_grad[some] = share @ item_emb
+            item_grad.addmm_(share.T, user_emb[some])
+        num = max(len(row), 1)
+        ctx.save_for_backward(user_grad / (num * temperature), item_grad / (num * temperature))
+        return loss / num
+
+    @staticmethod
+    def backward(ctx: Any, *grad: Tensor) -> tuple[Tensor | None, ...]:
+        user_grad, item_grad = ctx.saved_tensors
+        return grad[0] * user_grad, grad[0] * item_grad, None, None, None, None
+
+
+def _check_temperature(temperature: float) -> None:
+    if not temperature > 0:
+        raise ValueError(f"got temperature={temperature}, expected more than 0, e.g. 0.3")
 
 
 def l2_penalty(*embeddings: Tensor) -> Tensor:

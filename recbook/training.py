@@ -15,7 +15,7 @@ from tqdm.auto import trange
 from recbook.data import Interactions, Split
 from recbook.evaluation import evaluate
 from recbook.graph import bipartite_edge_index, normalized_adjacency
-from recbook.losses import bpr_loss, l2_penalty, softmax_loss
+from recbook.losses import bpr_loss, l2_penalty, softmax_loss_in_blocks
 from recbook.models.base import EmbeddingModel
 from recbook.sampling import TripletSampler
 
@@ -151,9 +151,8 @@ def train(
             torch.manual_seed(seed + epoch)
             for batch in batches:
                 if loss == "softmax":
-                    positive = split.train.dense_rows(batch).to(device)
-                    users = batch.to(device)
-                    total += softmax_step(model, adj, users, positive, reg, optimizer, temperature)
+                    pairs = split.train.pairs_of(batch)
+                    total += softmax_step(model, adj, batch, pairs, reg, optimizer, temperature)
                 else:
                     total += train_step(model, adj, batch, reg, optimizer, loss == "hard_bpr")
         mean_loss = total.item() / len(batches)
@@ -215,14 +214,16 @@ def softmax_step(
     model: EmbeddingModel,
     adj: Tensor,
     users: Tensor,
-    positive: Tensor,
+    positive: tuple[Tensor, Tensor],
     reg: float,
     optimizer: torch.optim.Optimizer,
     temperature: float,
 ) -> Tensor:
     """Propagate, then one step of Adam on the softmax loss of some users; returns it."""
     user_emb, item_emb = model(adj)
-    loss = softmax_loss(user_emb[users] @ item_emb.T, positive, temperature)
+    row, item = (x.to(user_emb.device) for x in positive)
+    user_vec = user_emb[users.to(user_emb.device)]
+    loss = softmax_loss_in_blocks(user_vec, item_emb, (row, item), temperature)
     return _descend(loss + reg * l2_penalty(model.embedding.weight), optimizer)
 
 

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from recbook.losses import bpr_loss, l2_penalty, softmax_loss
+from recbook.losses import bpr_loss, l2_penalty, softmax_loss, softmax_loss_in_blocks
 
 
 def test_bpr_by_hand() -> None:
@@ -58,3 +58,25 @@ def test_softmax_ignores_a_shift_and_cannot_overflow() -> None:
 def test_a_temperature_that_is_none(temperature: float) -> None:
     with pytest.raises(ValueError, match=f"temperature={temperature}, expected more than 0"):
         softmax_loss(torch.zeros(1, 2), torch.ones(1, 2, dtype=torch.bool), temperature)
+
+
+@pytest.mark.parametrize("block", [1, 3, 100])
+def test_softmax_in_blocks_is_the_softmax(block: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    user_emb = torch.randn(7, 5, generator=generator, dtype=torch.float64, requires_grad=True)
+    item_emb = torch.randn(11, 5, generator=generator, dtype=torch.float64, requires_grad=True)
+    positive = torch.rand(7, 11, generator=generator) < 0.3
+    positive[2] = False  # a user without a positive
+    expected = softmax_loss(user_emb @ item_emb.T, positive, 0.4)
+    row, item = torch.nonzero(positive, as_tuple=True)
+    loss = softmax_loss_in_blocks(user_emb, item_emb, (row, item), 0.4, block)
+    torch.testing.assert_close(loss, expected)
+    ours, theirs = (torch.autograd.grad(3 * x, (user_emb, item_emb)) for x in (loss, expected))
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_softmax_in_blocks_of_nothing_and_of_no_block() -> None:
+    none = torch.tensor([], dtype=torch.long)
+    assert softmax_loss_in_blocks(torch.ones(2, 3), torch.ones(4, 3), (none, none)).item() == 0
+    with pytest.raises(ValueError, match="got block=0"):
+        softmax_loss_in_blocks(torch.ones(2, 3), torch.ones(4, 3), (none, none), block=0)

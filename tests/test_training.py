@@ -159,7 +159,7 @@ def test_one_softmax_step_by_plain_autograd(toy: Interactions) -> None:
     (gradient,) = torch.autograd.grad(expected, weight)
     users = torch.tensor([2, 0])
     optimizer = torch.optim.SGD(model.parameters(), lr=2.0)
-    loss = softmax_step(model, adj, users, toy.dense_rows(users), 0.3, optimizer, 0.2)
+    loss = softmax_step(model, adj, users, toy.pairs_of(users), 0.3, optimizer, 0.2)
     torch.testing.assert_close(loss, expected.detach())
     torch.testing.assert_close(model.embedding.weight, weight - 2 * gradient)
 
