@@ -1,4 +1,4 @@
-"""Refusing, before anything is allocated, what cannot fit into memory."""
+"""What memory is free, what was used, and refusing beforehand what cannot fit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-__all__ = ["check_memory", "free_bytes"]
+__all__ = ["check_memory", "free_bytes", "peak_bytes"]
 
 
 def check_memory(
@@ -50,11 +50,21 @@ def free_bytes(device: torch.device) -> int | None:
     """What is free on a GPU, or in the machine's memory; None where nobody says (not Linux)."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    table = Path("/proc/meminfo")
-    if device.type != "cpu" or not table.exists():
+    return _kernel_says("/proc/meminfo", "MemAvailable") if device.type == "cpu" else None
+
+
+def peak_bytes(device: torch.device) -> int | None:
+    """The most that this process has held on a GPU, or in memory; None where nobody says."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return _kernel_says("/proc/self/status", "VmHWM") if device.type == "cpu" else None
+
+
+def _kernel_says(table: str, name: str) -> int | None:
+    if not Path(table).exists():
         return None
-    lines = dict(line.split(":") for line in table.read_text().splitlines())
-    return int(lines["MemAvailable"].split()[0]) * 1024
+    lines = dict(line.split(":", 1) for line in Path(table).read_text().splitlines())
+    return int(lines[name].split()[0]) * 1024
 
 
 def _gib(number: int) -> str:

@@ -189,7 +189,7 @@ def test_a_checkpoint_of_another_model_or_data_is_refused(clusters: Split, tmp_p
 
 KILLED_TEN_TIMES = """
 import json, os, random, signal, sys
-import torch
+import torch, torch._dynamo  # which Adam imports: here once for all children
 from recbook import training
 from recbook.data import Interactions, Split
 from recbook.models import NGCF
