@@ -41,7 +41,6 @@ from recbook.data import (
     to_implicit,
 )
 from recbook.evaluation import evaluate
-from recbook.graph import bipartite_edge_index
 from recbook.losses import bpr_loss, l2_penalty
 from recbook.memory import check_memory, peak_bytes
 from recbook.sampling import TripletSampler
@@ -112,34 +111,28 @@ class Shard:
         parts = torch.arange(self.world + 1)
         user_start = parts * self.num_users // self.world
         item_start = parts * self.num_items // self.world
-        self.bounds = torch.cat([user_start, item_start[1:] + self.num_users])  # all as nodes
         self.users_of = user_start.diff().tolist()
         self.items_of = item_start.diff().tolist()
         self.rows_of = (user_start.diff() + item_start.diff()).tolist()
         self.first_user = int(user_start[self.rank])
+        first_item_node = item_start[:-1] + self.num_users
+        self.block_start = torch.cat([user_start[:-1], first_item_node])  # users' blocks, items'
+        self.row_0 = torch.cat([user_start[:-1], first_item_node - user_start.diff()])  # its node
         self.device = torch.device(device)
         self.num_pairs = sum(_from_all(len(share)))
         check_memory(
-            {"sorting its edges": (2 * self.num_pairs // self.world, 120)},
+            {"sorting its edges": (2 * self.num_pairs // self.world, 80)},
             _ADVICE,
             share=_processes_here(),
         )
         user, item = self.collect(share, either=True)
         self.train = self.own_part(user, item)
-        keys = self.train.user * self.num_items + self.train.item
-        if len(keys.unique()) < len(keys):
-            raise ValueError(
-                "got the same pair twice; drop duplicates first, and let each pair be read by one "
-                "process"
-            )
         self.blocks = self._adjacency(user, item)
 
     def locate(self, node: Tensor) -> tuple[Tensor, Tensor]:
         """The process that owns each node, and the node's row there."""
-        part = torch.bucketize(node, self.bounds[1:], right=True)  # users' blocks, then items'
-        owner = part % self.world
-        behind_users = torch.tensor(self.users_of)[owner] * (part >= self.world)
-        return owner, node - self.bounds[part] + behind_users
+        block = torch.bucketize(node, self.block_start[1:], right=True, out_int32=True)
+        return block % self.world, node - self.row_0[block]
 
     def collect(self, share: Interactions, either: bool = False) -> Tensor:
         """The pairs of this process's users, whoever has read them.
@@ -153,10 +146,10 @@ class Shard:
         Returns:
             ``user`` and ``item``, shape ``(2, n)``.
         """
-        kept = []
-        read = torch.stack([share.user, share.item], dim=1)
-        for pairs in _in_turn(read, _from_all(len(share))):
-            user, item = pairs.T.contiguous()
+        kept, lengths = [], _from_all(len(share))
+        for user, item in zip(
+            _in_turn(share.user, lengths), _in_turn(share.item, lengths), strict=True
+        ):
             mine = self.locate(user)[0] == self.rank
             if either:
                 mine |= self.locate(item + self.num_users)[0] == self.rank
@@ -171,24 +164,31 @@ class Shard:
 
     def _adjacency(self, user: Tensor, item: Tensor) -> list[Tensor]:
         r"""Of :math:`\tilde{A}` the rows of this process, a block for the rows of each process."""
-        target, source = bipartite_edge_index(user, item, self.num_users)
-        owner, row = self.locate(target)
-        row, source = row[owner == self.rank], source[owner == self.rank]
-        owner, column = self.locate(source)
+        user_owner, user_row = self.locate(user)
+        item_owner, item_row = self.locate(item + self.num_users)
         num_rows = self.rows_of[self.rank]
-        inv_sqrt = torch.bincount(row, minlength=num_rows).float().pow(-0.5)
+        own = torch.cat([user_row[user_owner == self.rank], item_row[item_owner == self.rank]])
+        inv_sqrt = torch.bincount(own, minlength=num_rows).float().pow(-0.5)
         blocks = []
         for sender, theirs in enumerate(_in_turn(inv_sqrt, self.rows_of)):
-            edges = torch.stack([row, column])[:, owner == sender]
-            edges = edges[:, (edges[0] * len(theirs) + edges[1]).argsort()]
+            forth = (user_owner == self.rank) & (item_owner == sender)
+            back = (item_owner == self.rank) & (user_owner == sender)
+            there = user_row[forth] * len(theirs) + item_row[forth]
+            edge = torch.cat([there, item_row[back] * len(theirs) + user_row[back]]).sort().values
+            if (edge[1:] == edge[:-1]).any():
+                raise ValueError(
+                    "got the same pair twice; drop duplicates first, and let each pair be read by "
+                    "one process"
+                )
+            row, column = edge // len(theirs), edge % len(theirs)
             row_start = torch.zeros(num_rows + 1, dtype=torch.int32)
-            row_start[1:] = torch.bincount(edges[0], minlength=num_rows).cumsum(0)
+            row_start[1:] = torch.bincount(row, minlength=num_rows).cumsum(0)
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
                 block = torch.sparse_csr_tensor(
                     row_start,
-                    edges[1].int(),
-                    inv_sqrt[edges[0]] * theirs[edges[1]],
+                    column.int(),
+                    inv_sqrt[row] * theirs[column],
                     size=(num_rows, len(theirs)),
                     check_invariants=True,
                 )

@@ -50,6 +50,7 @@ def work(folder: Path) -> None:
     batches = list(ShardedSampler(shard).epoch(STEPS, BATCH, generator))
     found["batches"], found["next"] = torch.cat(batches, dim=1), torch.rand(3, generator=generator)
     found["losses"] = [train_step(model, batch, 0.1, adam).item() for batch in batches]
+    found["gradient"] = model.weight.grad.clone()
     found["after steps"] = model.weight.detach().clone()
     if shard.rank == 0:  # the others have read nothing: who has read a pair makes no difference
         share = split.val
