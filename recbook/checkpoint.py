@@ -8,11 +8,10 @@ flat dict of what the run is: a checkpoint of another model, data or settings is
 from __future__ import annotations
 
 import os
-import pickle
 import warnings
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
@@ -61,11 +60,12 @@ def load(path: str | Path, identity: Identity) -> dict[str, Any] | None:
     files = [file for file in (path, previous(path)) if file.exists()]
     damage: list[str] = []
     for file in files:
-        try:
-            stored = _read(file)
-        except _DAMAGE as error:
-            damage.append(f"{file} cannot be read ({error})")
-            continue
+        with open(file, "rb") as opened:  # a file that cannot be opened need not be damaged
+            try:
+                stored = _read(opened)
+            except Exception as error:  # a damaged one goes wrong in any way
+                damage.append(f"{file} cannot be read ({error})")
+                continue
         if damage:
             warnings.warn(f"{damage[0]}; going on from the one before", stacklevel=2)
         _compare(file, stored["identity"], identity)
@@ -90,17 +90,12 @@ def step_back(path: str | Path) -> None:
     os.replace(previous(path), path)
 
 
-_DAMAGE = (
-    AttributeError, EOFError, KeyError, RuntimeError, TypeError,
-    pickle.UnpicklingError, zipfile.BadZipFile,
-)  # fmt: skip
-
-
-def _read(path: Path) -> dict[str, Any]:
-    with zipfile.ZipFile(path) as archive:  # torch.load does not look at the checksums
+def _read(file: BinaryIO) -> dict[str, Any]:
+    with zipfile.ZipFile(file) as archive:  # torch.load does not look at the checksums
         if (part := archive.testzip()) is not None:
             raise zipfile.BadZipFile(f"the checksum of {part} is wrong")
-    stored = torch.load(path, map_location="cpu", weights_only=True)
+    file.seek(0)
+    stored = torch.load(file, map_location="cpu", weights_only=True)
     if not (isinstance(stored, dict) and stored.keys() == {"identity", "state"}):
         raise KeyError("it is no checkpoint of recbook")
     return stored

@@ -2,8 +2,8 @@ r"""LightGCN in several processes, on one machine or many, each with its share o
 
 ``torchrun --nproc-per-node 2 -m recbook.distributed --epochs 5 --checkpoint FOLDER`` trains on
 MovieLens-100K. Process :math:`p` of :math:`P` owns a block of the users and a block of the items:
-their embeddings, their part of Adam's state and their edges. No process holds all of any of them.
-One propagation takes the blocks in turn,
+their embeddings, their part of Adam's state and their edges. No process holds all of any of them,
+but for the items' final embeddings while it validates. One propagation takes the blocks in turn,
 
 .. math:: X'_p = \sum_{q=1}^{P} \tilde{A}_{pq} X_q,
 
@@ -45,7 +45,16 @@ from recbook.losses import bpr_loss, l2_penalty
 from recbook.memory import check_memory, peak_bytes
 from recbook.sampling import TripletSampler
 
-__all__ = ["Shard", "ShardedLightGCN", "ShardedSampler", "start", "train", "train_step", "validate"]
+__all__ = [
+    "Shard",
+    "ShardedLightGCN",
+    "ShardedSampler",
+    "read_share",
+    "start",
+    "train",
+    "train_step",
+    "validate",
+]
 
 _ADVICE = "use more processes on other machines, or a smaller embedding_dim"
 
@@ -80,6 +89,12 @@ def start() -> torch.device:
     backend = "gloo" if device.type == "cpu" else "cpu:gloo,cuda:nccl"
     dist.init_process_group(backend, store=store, rank=rank, world_size=world_size)
     return device
+
+
+def read_share(part: Interactions) -> Interactions:
+    """This process's share of a part that all have read: every ``P``-th pair."""
+    rank, world = dist.get_rank(), dist.get_world_size()
+    return replace(part, user=part.user[rank::world], item=part.item[rank::world])
 
 
 class Shard:
@@ -509,7 +524,7 @@ def _last_common(file: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
         state, epoch = load()
     if epoch == common:
         return state
-    if epoch == 1:  # killed before all had their first
+    if epoch == 1 > common:  # killed before all had their first
         return None
     raise RuntimeError(
         f"{file} has epoch {epoch}, and another process none after {common}: put the other's file "
@@ -540,7 +555,9 @@ def _processes_here() -> int:
 
 def main() -> None:
     """Train on MovieLens-100K and print the last epoch's measures."""
-    parser = argparse.ArgumentParser(prog="torchrun -m recbook.distributed", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="torchrun -m recbook.distributed", description=main.__doc__
+    )
     parser.add_argument("--epochs", type=int, default=50)
     parser.add_argument("--embedding-dim", type=int, default=64)
     parser.add_argument("--num-layers", type=int, default=3)
@@ -565,12 +582,6 @@ def main() -> None:
             "process"
         )
     dist.destroy_process_group()
-
-
-def read_share(part: Interactions) -> Interactions:
-    """Every ``P``-th pair, as if this process had read no other."""
-    rank, world = dist.get_rank(), dist.get_world_size()
-    return replace(part, user=part.user[rank::world], item=part.item[rank::world])
 
 
 if __name__ == "__main__":

@@ -96,6 +96,20 @@ def test_a_damaged_one_falls_back_to_the_one_before(tmp_path: Path, damage) -> N
     assert path.read_bytes() == damaged
 
 
+@pytest.mark.filterwarnings("ignore:.*going on from the one before")
+def test_any_bit_that_is_wrong_is_noticed_or_does_not_matter(tmp_path: Path) -> None:
+    path = tmp_path / "run.pt"
+    save_epochs(path, 1, 2)
+    before, good = checkpoint.previous(path).read_bytes(), path.read_bytes()
+    for place in range(0, len(good), 20):
+        wrong = bytearray(good)
+        wrong[place] ^= 1 << place % 8
+        path.write_bytes(wrong)
+        checkpoint.previous(path).write_bytes(before)
+        state = checkpoint.load(path, RUN)
+        assert torch.equal(state["weight"], torch.full((99,), state["epoch"] / 3))
+
+
 def test_a_file_runs_no_code(tmp_path: Path) -> None:
     path = tmp_path / "run.pt"
     torch.save({"identity": RUN, "state": {"epoch": Path("x")}}, path)
