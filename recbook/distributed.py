@@ -62,8 +62,9 @@ _ADVICE = "use more processes on other machines, or a smaller embedding_dim"
 def start() -> torch.device:
     """Join the processes that torchrun has started; NCCL carries what is on GPUs, gloo the rest.
 
-    On several machines, ``--max-restarts`` needs ``TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1`` in
-    torchrun's environment: each machine counts its own restarts (PyTorch's issue 135712).
+    On several machines, set ``TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1`` in torchrun's environment:
+    each machine counts its own restarts, and without it one restart may fail and take another
+    (PyTorch's issue 135712).
 
     Returns:
         The device of this process.

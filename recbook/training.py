@@ -250,7 +250,7 @@ def _identity(model: EmbeddingModel, split: Split, start: Tensor | None) -> dict
 
 
 def _check_memory(model: EmbeddingModel, train: Interactions) -> None:
-    """Refuse what cannot fit, from the sizes alone."""
+    """Refuse, from the sizes alone, what cannot fit; what is needed is estimated from below."""
     (num_nodes, dim), device = model.embedding.weight.shape, model.embedding.weight.device
     advice = "use a smaller embedding_dim or fewer interactions, or recbook.distributed"
     check_memory({"sorting the edges": (2 * len(train), 80)}, advice)
