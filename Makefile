@@ -57,8 +57,9 @@ render: $(STAMP)  ## render the committed outputs
 	@$(PY) tests/check_site.py _build/html
 	@echo "The site is rendered. Open $(CURDIR)/$(SITE) in a browser."
 
-bench: $(STAMP)  ## compare speeds side by side, and store the result
+bench: $(STAMP)  ## compare speeds and memory side by side, and store the results
 	$(PY) -m benchmarks.epoch
+	$(PY) -m benchmarks.distributed
 
 results: $(STAMP)  ## make the ledger again: every figure that the book quotes [EXPERIMENT=original]
 	TQDM_DISABLE= $(PY) -m recbook.experiments $(EXPERIMENT)

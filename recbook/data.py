@@ -42,6 +42,7 @@ __all__ = [
     "global_time_split",
     "load_gowalla",
     "load_movielens_100k",
+    "pairs_digest",
     "per_user_time_split",
     "random_split",
     "read_interactions",
@@ -142,6 +143,22 @@ class Interactions:
         rows = torch.zeros(len(users), self.num_items, dtype=torch.bool)
         rows[self.pairs_of(users)] = True
         return rows
+
+
+def pairs_digest(*parts: Interactions | None) -> str:
+    """A digest of the pairs of each part, in 16 letters; their order within a part does not matter.
+
+    >>> one, two = (Interactions.from_pairs([0, n], [0, 1], 2, 2) for n in (0, 1))
+    >>> pairs_digest(one, None) == pairs_digest(two, None), pairs_digest(one) == pairs_digest(one)
+    (False, True)
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        if part is not None:
+            pairs = (part.user * part.num_items + part.item).sort().values
+            digest.update(pairs.numpy().astype("<i8").tobytes())
+        digest.update(b"|")
+    return digest.hexdigest()[:16]
 
 
 def _check_positions(name: str, values: Any, number: int | None) -> tuple[Tensor, int]:

@@ -6,7 +6,6 @@ the check of the prose read it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -17,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from recbook.data import Split
+from recbook.data import Split, pairs_digest
 
 __all__ = ["FOLDER", "disagreements", "figures", "read_entry", "split_digest", "write_entry"]
 
@@ -149,10 +148,4 @@ def split_digest(split: Split) -> str:
     >>> a == split_digest(Split(one([0, 1], [1, 1]), one([0], [0])))
     False
     """
-    digest = hashlib.sha256()
-    for part in (split.train, split.val, split.test):
-        if part is not None:
-            pairs = (part.user * part.num_items + part.item).sort().values
-            digest.update(pairs.numpy().astype("<i8").tobytes())
-        digest.update(b"|")
-    return digest.hexdigest()[:16]
+    return pairs_digest(split.train, split.val, split.test)

@@ -51,11 +51,23 @@ class TripletSampler:
             ``LongTensor`` of shape ``(2 + num_negatives, num)`` with rows ``user``, ``item`` and
             ``neg_item``, as often as there are negatives.
         """
-        # floor(uniform * n) in doubles: an integer below n for each element's own n.
         uniform = torch.rand(2 + num_negatives, num, generator=generator, dtype=torch.float64)
-        user = self.users[(uniform[0] * len(self.users)).long()]
+        return self.triplets((uniform[0] * len(self.users)).long(), uniform[1:])
+
+    def triplets(self, index: Tensor, uniform: Tensor) -> Tensor:
+        """The triplets that numbers drawn from 0 to 1 stand for.
+
+        Args:
+            index: which of the users with an item, shape ``(num,)``.
+            uniform: for the item and each ``neg_item``, shape ``(1 + num_negatives, num)``.
+
+        Returns:
+            As :meth:`sample`.
+        """
+        # floor(uniform * n) in doubles: an integer below n for each element's own n.
+        user = self.users[index]
         degree = self.degree[user]
-        item = self.items[self.indptr[user] + (uniform[1] * degree).long()]
-        rank = (uniform[2:] * (self.num_items - degree)).long()
+        item = self.items[self.indptr[user] + (uniform[0] * degree).long()]
+        rank = (uniform[1:] * (self.num_items - degree)).long()
         below = torch.searchsorted(self.keys, user * self.num_items + rank, right=True)
         return torch.cat([torch.stack([user, item]), rank + below - self.indptr[user]])

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
 from torch import Tensor
 from tqdm.auto import trange
 
-from recbook.data import Interactions, Split
+from recbook import checkpoint as checkpoints
+from recbook.data import Interactions, Split, pairs_digest
 from recbook.evaluation import evaluate
 from recbook.graph import bipartite_edge_index, normalized_adjacency
 from recbook.losses import bpr_loss, l2_penalty, softmax_loss_in_blocks
+from recbook.memory import check_memory
 from recbook.models.base import EmbeddingModel
 from recbook.sampling import TripletSampler
 
@@ -57,6 +62,7 @@ def train(
     num_negatives: int = 1,
     temperature: float = 0.25,
     start: Tensor | None = None,
+    checkpoint: str | Path | None = None,
 ) -> History:
     r"""Train from scratch with Adam on :math:`L + \mathrm{reg} \cdot L_2`.
 
@@ -85,41 +91,33 @@ def train(
         temperature: what the scores are divided by, for ``"softmax"``.
         start: layer-0 embeddings to begin with in place of random ones, shape ``(num_users +
             num_items, embedding_dim)``; see :func:`recbook.models.linear.smooth_start`.
+        checkpoint: a file that is written after each epoch; see :mod:`recbook.checkpoint`. Where it
+            is there already, training goes on from it, and ends like a run that was never stopped,
+            bit for bit. More ``epochs`` than it was made with are trained as well.
 
     Returns:
         A :class:`History`.
 
     Raises:
         ValueError: on an unknown loss, numbers out of range, a model and a split or a start of
-            different sizes, ``patience`` without a validation part, or an empty one.
+            different sizes, ``patience`` without a validation part, or an empty one, or a
+            checkpoint of another run.
+        MemoryError: where graph and embeddings cannot fit, before they are allocated.
         FloatingPointError: where the loss is no longer finite.
     """
-    if loss not in ("bpr", "hard_bpr", "softmax"):
-        raise ValueError(f"got loss={loss!r}, expected 'bpr', 'hard_bpr' or 'softmax'")
-    for name, value in (
-        ("epochs", epochs),
-        ("batch_size", batch_size),
-        ("patience", patience),
-        ("num_negatives", num_negatives),
-    ):
-        if value is not None and value < 1:
-            raise ValueError(f"got {name}={value}, expected 1 or more")
-    if lr <= 0 or reg < 0:
-        raise ValueError(f"got lr={lr} and reg={reg}, expected lr > 0 and reg >= 0")
-    if patience is not None and split.val is None:
-        raise ValueError(
-            "patience needs a validation part to watch: split with val_size=0.1, or leave it None"
-        )
-    if split.val is not None and len(split.val) == 0:
-        raise ValueError(
-            "the validation part is empty, so that nothing can be validated; split with more rows "
-            "or a larger val_size, or without one"
-        )
-    if (model.num_users, model.num_items) != (split.train.num_users, split.train.num_items):
-        raise ValueError(
-            f"the model has {model.num_users} users and {model.num_items} items, the split "
-            f"{split.train.num_users} and {split.train.num_items}; build it with the split's"
-        )
+    settings: dict[str, Any] = {
+        "loss": loss,
+        "batch_size": batch_size,
+        "lr": lr,
+        "reg": reg,
+        "seed": seed,
+        "patience": patience,
+        "k": k,
+        "num_negatives": num_negatives,
+        "temperature": temperature,
+    }
+    _check(model, split, epochs=epochs, **settings)
+    _check_memory(model, split.train)
     model.reset_parameters(seed)
     if start is not None:
         if start.shape != model.embedding.weight.shape:
@@ -134,10 +132,23 @@ def train(
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=True)
     num_pairs = max(1, len(split.train) // batch_size) * batch_size
-    rows: list[dict[str, float]] = []
-    best_recall, best_epoch, best_state = -1.0, None, None
+    run = _Run()
+    if checkpoint is not None:
+        identity = settings | _identity(model, split, start)
+        if (state := checkpoints.load(checkpoint, identity)) is not None:
+            run = _restore(state, model, optimizer, generator)
+        if len(run.rows) > epochs:
+            raise ValueError(
+                f"{checkpoint} has {len(run.rows)} epochs, epochs={epochs} were asked for; ask for "
+                "at least as many, or name another file"
+            )
+    done = len(run.rows)
     quiet = "TQDM_DISABLE" in os.environ  # which the notebook's bar does not look at by itself
-    for epoch in (bar := trange(1, epochs + 1, desc="epoch", leave=False, disable=quiet)):
+    for epoch in (
+        bar := trange(done + 1, epochs + 1, initial=done, total=epochs, leave=False, disable=quiet)
+    ):
+        if run.is_over(patience):
+            break
         began = time.perf_counter()
         if loss == "softmax":
             order = torch.randperm(len(sampler.users), generator=generator)
@@ -165,18 +176,118 @@ def train(
         if split.val is not None:
             report = evaluate(model, seen=split.train, target=split.val, k=k)
             row |= report.as_dict()
-            if report.recall > best_recall:
-                best_recall, best_epoch = report.recall, epoch
+            if report.recall > run.best_recall:
+                run.best_recall, run.best_epoch = report.recall, epoch
                 if patience is not None:
-                    best_state = copy.deepcopy(model.state_dict())
+                    run.best_state = copy.deepcopy(model.state_dict())
             bar.set_postfix(loss=f"{mean_loss:.3f}", recall=f"{report.recall:.3f}")
-        rows.append(row)
-        if patience is not None and best_epoch is not None and epoch - best_epoch >= patience:
-            break
-    if best_state is not None:
-        model.load_state_dict(best_state)
-        model.finalize(adj)
-    return History(pd.DataFrame(rows).set_index("epoch", drop=False), best_epoch)
+        run.rows.append(row)
+        if checkpoint is not None:
+            checkpoints.save(checkpoint, _state(run, model, optimizer, generator), identity)
+    if run.best_state is not None:
+        model.load_state_dict(run.best_state)
+    model.finalize(adj)
+    return History(pd.DataFrame(run.rows).set_index("epoch", drop=False), run.best_epoch)
+
+
+@dataclass
+class _Run:
+    """Where a run is, besides its parameters, its optimizer and its generator."""
+
+    rows: list[dict[str, float]] = field(default_factory=list)  # one an epoch
+    best_recall: float = -1.0
+    best_epoch: int | None = None
+    best_state: dict[str, Tensor] | None = None  # with a patience
+
+    def is_over(self, patience: int | None) -> bool:
+        """Whether no epoch of the last ``patience`` was better than all before."""
+        if patience is None or self.best_epoch is None:
+            return False
+        return len(self.rows) - self.best_epoch >= patience
+
+
+def _state(
+    run: _Run, model: EmbeddingModel, optimizer: torch.optim.Optimizer, generator: torch.Generator
+) -> dict[str, Any]:
+    return {
+        "run": vars(run),
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "generator": generator.get_state(),
+    }
+
+
+def _restore(
+    state: dict[str, Any],
+    model: EmbeddingModel,
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+) -> _Run:
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    generator.set_state(state["generator"])
+    return _Run(**state["run"])
+
+
+def _identity(model: EmbeddingModel, split: Split, start: Tensor | None) -> dict[str, Any]:
+    """What decides a run, besides the settings of ``train``."""
+    numbers = {
+        f"model.{name}": value
+        for name, value in vars(model).items()
+        if isinstance(value, int | float | str) and name != "training" and name[0] != "_"
+    }
+    shapes = {f"shape of {name}": str(tuple(x.shape)) for name, x in model.named_parameters()}
+    began = None if start is None else hashlib.sha256(start.cpu().numpy().tobytes()).hexdigest()
+    return {
+        "model": type(model).__name__,
+        **numbers,
+        **shapes,
+        "start": began,
+        "digest of train": pairs_digest(split.train),
+        "digest of val": pairs_digest(split.val),
+    }
+
+
+def _check_memory(model: EmbeddingModel, train: Interactions) -> None:
+    """Refuse, from the sizes alone, what cannot fit; what is needed is estimated from below."""
+    (num_nodes, dim), device = model.embedding.weight.shape, model.embedding.weight.device
+    advice = "use a smaller embedding_dim or fewer interactions, or recbook.distributed"
+    check_memory({"sorting the edges": (2 * len(train), 80)}, advice)
+    check_memory(
+        {
+            "edges": (2 * len(train), 4 + 4),
+            "the rows' starts": (num_nodes + 1, 4),
+            "gradient and Adam's two moments": (num_nodes, dim, 3, 4),
+            "layers": (num_nodes, dim, getattr(model, "num_layers", 0) + 2, 4),
+        },
+        advice,
+        device,
+    )
+
+
+def _check(model: EmbeddingModel, split: Split, **settings: Any) -> None:
+    loss, lr, reg = (settings[name] for name in ("loss", "lr", "reg"))
+    if loss not in ("bpr", "hard_bpr", "softmax"):
+        raise ValueError(f"got loss={loss!r}, expected 'bpr', 'hard_bpr' or 'softmax'")
+    for name in ("epochs", "batch_size", "patience", "num_negatives"):
+        if (value := settings[name]) is not None and value < 1:
+            raise ValueError(f"got {name}={value}, expected 1 or more")
+    if lr <= 0 or reg < 0:
+        raise ValueError(f"got lr={lr} and reg={reg}, expected lr > 0 and reg >= 0")
+    if settings["patience"] is not None and split.val is None:
+        raise ValueError(
+            "patience needs a validation part to watch: split with val_size=0.1, or leave it None"
+        )
+    if split.val is not None and len(split.val) == 0:
+        raise ValueError(
+            "the validation part is empty, so that nothing can be validated; split with more rows "
+            "or a larger val_size, or without one"
+        )
+    if (model.num_users, model.num_items) != (split.train.num_users, split.train.num_items):
+        raise ValueError(
+            f"the model has {model.num_users} users and {model.num_items} items, the split "
+            f"{split.train.num_users} and {split.train.num_items}; build it with the split's"
+        )
 
 
 def train_step(

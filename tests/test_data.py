@@ -1,5 +1,6 @@
 import http.client
 import io
+import re
 import subprocess
 import sys
 import warnings
@@ -385,7 +386,9 @@ print(len(data.load_movielens_100k().ratings))
 
 def test_nothing_is_pickled() -> None:
     for path in Path(data.__file__).parent.rglob("*.py"):
-        assert "pickle" not in path.read_text() and "torch.load" not in path.read_text()
+        assert "pickle" not in path.read_text()
+        loads = re.findall(r"torch\.load\((.*?)\)", path.read_text(), re.DOTALL)
+        assert all("weights_only=True" in given for given in loads), path
 
 
 @pytest.mark.skipif(

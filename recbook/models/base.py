@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from recbook.data import Interactions
 from recbook.evaluation import check_same_size, top_k
+from recbook.memory import check_memory
 
 __all__ = ["BaseRecommender", "EmbeddingModel"]
 
@@ -79,6 +80,10 @@ class EmbeddingModel(nn.Module, BaseRecommender):
         num_items: number of items.
         embedding_dim: length of an embedding.
         std: standard deviation of the initial embeddings, which are normal with mean 0.
+
+    Raises:
+        ValueError: on a size below 1.
+        MemoryError: where the embeddings cannot fit, before they are allocated.
     """
 
     def __init__(
@@ -92,8 +97,14 @@ class EmbeddingModel(nn.Module, BaseRecommender):
         ):
             if value < 1:
                 raise ValueError(f"got {name}={value}, expected 1 or more")
+        size = num_users + num_items, embedding_dim
+        check_memory(
+            {"embeddings": (*size, 4), "their draw in doubles": (*size, 8)},
+            "use a smaller embedding_dim, or recbook.distributed",
+            torch.get_default_device(),
+        )
         self.num_users, self.num_items, self.std = num_users, num_items, std
-        self.embedding = nn.Embedding(num_users + num_items, embedding_dim)
+        self.embedding = nn.Embedding(*size)
         self.final: tuple[Tensor, Tensor] | None = None
 
     def reset_parameters(self, seed: int = 0) -> None:
@@ -103,7 +114,7 @@ class EmbeddingModel(nn.Module, BaseRecommender):
         shape = self.embedding.weight.shape
         normal = torch.randn(shape, generator=generator, dtype=torch.float64)
         with torch.no_grad():
-            self.embedding.weight.copy_(self.std * normal)
+            self.embedding.weight.copy_(normal.mul_(self.std))
         self.final = None
 
     def finalize(self, graph: Tensor) -> None:

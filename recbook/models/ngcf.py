@@ -119,6 +119,7 @@ class NGCF(EmbeddingModel):
             raise ValueError(f"got num_layers={num_layers}, expected 0 or more")
         if not 0 <= dropout < 1:
             raise ValueError(f"got dropout={dropout}, expected a probability below 1, e.g. 0.1")
+        self.num_layers, self.dropout, self.bias = num_layers, dropout, bias
         self.convs = nn.ModuleList(
             NGCFConv(embedding_dim, embedding_dim, dropout, bias) for _ in range(num_layers)
         )

@@ -1,0 +1,285 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from recbook import checkpoint, memory, training
+from recbook.data import Interactions, Split
+from recbook.models import NGCF, LightGCN
+from recbook.models.base import EmbeddingModel
+from recbook.training import History, train
+
+RUN = {"kind": "a test", "lr": 0.1}
+
+
+class Killed(BaseException):
+    pass
+
+
+def killed_at(number: int, function):
+    """The function, which raises in place of its call with this number, from 1."""
+    calls = iter(range(1, 10**6))
+
+    def call(*args: object) -> object:
+        if next(calls) == number:
+            raise Killed
+        return function(*args)
+
+    return call
+
+
+def save_epochs(path: Path, *epochs: int) -> None:
+    for epoch in epochs:
+        checkpoint.save(path, {"epoch": epoch, "weight": torch.full((99,), epoch / 3)}, RUN)
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "run.pt"
+    assert checkpoint.load(path, RUN) is None
+    save_epochs(path, 1, 2, 3)
+    state = checkpoint.load(str(path), RUN)
+    assert state["epoch"] == 3 and torch.equal(state["weight"], torch.ones(99))
+    checkpoint.step_back(path)
+    assert checkpoint.load(path, RUN)["epoch"] == 2
+
+
+@pytest.mark.parametrize("moment", ["fsync", "first replace", "second replace"])
+def test_a_kill_while_saving_leaves_a_whole_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    path = tmp_path / "run.pt"
+    save_epochs(path, 1, 2)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        name = moment.split()[-1]
+        number = 2 if "second" in moment else 1
+        patch.setattr(os, name, killed_at(number, getattr(os, name)))
+        save_epochs(path, 3)
+    assert checkpoint.load(path, RUN)["epoch"] == 2
+    save_epochs(path, 3, 4)
+    assert checkpoint.load(path, RUN)["epoch"] == 4
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["run.pt", "run.pt.previous"]
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def flip_a_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[content.index(torch.full((9,), 1.0).numpy().tobytes())] ^= 1
+    path.write_bytes(content)
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def another(path: Path) -> None:
+    torch.save([1, 2], path)
+
+
+@pytest.mark.parametrize("damage", [truncate, flip_a_bit, empty, another])
+def test_a_damaged_one_falls_back_to_the_one_before(tmp_path: Path, damage) -> None:
+    path = tmp_path / "run.pt"
+    save_epochs(path, 1, 2, 3)
+    damage(path)
+    with pytest.warns(UserWarning, match=r"run\.pt cannot be read .* going on from the one before"):
+        assert checkpoint.load(path, RUN)["epoch"] == 2
+    assert checkpoint.load(path, RUN)["epoch"] == 2  # it took the damaged one's place
+    damaged = path.read_bytes()[:50]
+    path.write_bytes(damaged)
+    with pytest.raises(RuntimeError, match="no checkpoint is whole: delete these files"):
+        checkpoint.load(path, RUN)
+    assert path.read_bytes() == damaged
+
+
+@pytest.mark.filterwarnings("ignore:.*going on from the one before")
+def test_any_bit_that_is_wrong_is_noticed_or_does_not_matter(tmp_path: Path) -> None:
+    path = tmp_path / "run.pt"
+    save_epochs(path, 1, 2)
+    before, good = checkpoint.previous(path).read_bytes(), path.read_bytes()
+    for place in range(0, len(good), 20):
+        wrong = bytearray(good)
+        wrong[place] ^= 1 << place % 8
+        path.write_bytes(wrong)
+        checkpoint.previous(path).write_bytes(before)
+        state = checkpoint.load(path, RUN)
+        assert torch.equal(state["weight"], torch.full((99,), state["epoch"] / 3))
+
+
+def test_a_file_runs_no_code(tmp_path: Path) -> None:
+    path = tmp_path / "run.pt"
+    torch.save({"identity": RUN, "state": {"epoch": Path("x")}}, path)
+    with pytest.raises(RuntimeError, match="cannot be read"):
+        checkpoint.load(path, RUN)
+
+
+def test_another_run_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "run.pt"
+    save_epochs(path, 1)
+    with pytest.raises(ValueError, match=r"lr is 0\.1 there, 0\.2 was .*; seed is 'nothing'"):
+        checkpoint.load(path, RUN | {"lr": 0.2, "seed": 0})
+    assert checkpoint.load(path, RUN)["epoch"] == 1
+
+
+# Training that was stopped.
+
+
+def result(model: EmbeddingModel, history: History) -> tuple[object, ...]:
+    """All that must be the same; of the time that it took, nothing."""
+    tensors = [*model.state_dict().values(), *model.final]
+    frame = history.frame.drop(columns="seconds")
+    return [x.tolist() for x in tensors], frame.to_dict(), history.best_epoch
+
+
+def lightgcn() -> EmbeddingModel:
+    return LightGCN(40, 40, embedding_dim=8, num_layers=2)
+
+
+def ngcf() -> EmbeddingModel:
+    return NGCF(40, 40, embedding_dim=8, num_layers=1, dropout=0.5)
+
+
+@pytest.mark.parametrize(
+    ("build", "given"),
+    [
+        (lightgcn, {"epochs": 9}),
+        (lightgcn, {"epochs": 99, "patience": 3, "lr": 0.05}),
+        (lightgcn, {"epochs": 9, "loss": "hard_bpr", "num_negatives": 3}),
+        (lightgcn, {"epochs": 9, "loss": "softmax"}),
+        (ngcf, {"epochs": 9}),
+    ],
+)
+def test_a_stopped_run_ends_as_one_that_was_not(
+    clusters: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, build, given: dict
+) -> None:  # fmt: skip
+    given = given | {"k": 5, "batch_size": 40}
+    model, path = build(), tmp_path / "run.pt"
+    expected = result(model, train(model, clusters, **given))
+    step = "softmax_step" if given.get("loss") == "softmax" else "train_step"
+    steps = 1 if step == "softmax_step" else len(clusters.train) // 40
+    for stop in (steps + 1, 3 * steps):  # in the second epoch, then in the fourth
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            patch.setattr(training, step, killed_at(stop, getattr(training, step)))
+            train(build(), clusters, **given, checkpoint=path)
+    model = build()
+    assert result(model, train(model, clusters, **given, checkpoint=path)) == expected
+    monkeypatch.setattr(training, step, killed_at(1, None))  # nothing is left to be trained
+    model = build()
+    assert result(model, train(model, clusters, **given, checkpoint=path)) == expected
+
+
+def test_more_epochs_go_on_and_fewer_are_refused(clusters: Split, tmp_path: Path) -> None:
+    model, path = lightgcn(), tmp_path / "run.pt"
+    expected = result(model, train(model, clusters, epochs=5, k=5))
+    train(lightgcn(), clusters, epochs=3, k=5, checkpoint=path)
+    model = lightgcn()
+    assert result(model, train(model, clusters, epochs=5, k=5, checkpoint=path)) == expected
+    with pytest.raises(ValueError, match=r"run\.pt has 5 epochs, epochs=4 were asked for"):
+        train(lightgcn(), clusters, epochs=4, k=5, checkpoint=path)
+
+
+def test_a_checkpoint_of_another_model_or_data_is_refused(clusters: Split, tmp_path: Path) -> None:
+    path = tmp_path / "run.pt"
+    train(lightgcn(), clusters, epochs=1, checkpoint=path)
+    before = path.read_bytes()
+    fewer = Interactions(clusters.train.user[1:], clusters.train.item[1:], 40, 40)
+    other = Split(fewer, clusters.test, clusters.val)
+    for model, split, given, message in (
+        (ngcf(), clusters, {}, "model is 'LightGCN' there, 'NGCF' was asked for"),
+        (LightGCN(40, 40, 4, 2), clusters, {}, r"weight is '\(80, 8\)' there, '\(80, 4\)' was"),
+        (LightGCN(40, 40, 8, 3), clusters, {}, r"model\.num_layers is 2 there, 3 was"),
+        (lightgcn(), other, {}, "digest of train is"),
+        (lightgcn(), clusters, {"lr": 0.1, "seed": 7}, r"lr is 0\.005 there, 0\.1 .*; seed is 0"),
+        (lightgcn(), clusters, {"start": torch.ones(80, 8)}, "start is None there"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            train(model, split, epochs=1, checkpoint=path, **given)
+    assert path.read_bytes() == before
+
+
+KILLED_TEN_TIMES = """
+import json, os, random, signal, sys
+import torch, torch._dynamo  # which Adam imports: here once for all children
+from recbook import training
+from recbook.data import Interactions, Split
+from recbook.models import NGCF
+
+user, item = (torch.rand(30, 30, generator=torch.Generator().manual_seed(0)) < 0.4).nonzero().T
+part = torch.arange(len(user)) % 4 == 0
+train, val = (Interactions(user[mask], item[mask], 30, 30) for mask in (~part, part))
+
+def run(checkpoint=None):
+    model = NGCF(30, 30, embedding_dim=4, num_layers=1, dropout=0.3)
+    history = training.train(model, Split(train, val, val), epochs=15, batch_size=50, k=5,
+                             patience=9, checkpoint=checkpoint)
+    history = history.frame.drop(columns="seconds")
+    return [x.tolist() for x in model.state_dict().values()], history.to_dict("list")
+
+def kill_at_a_random_event(most):
+    left = [random.randint(1, most)]
+    def watch(module, name):
+        function = getattr(module, name)
+        def call(*args, **given):
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return function(*args, **given)
+        setattr(module, name, call)
+    watch(training, "train_step")
+    watch(os, "fsync")
+    watch(os, "replace")
+
+random.seed(1)
+kills = 0
+while kills < 10:
+    most = random.randint(5, 25)  # an epoch has five steps, one fsync and two replaces
+    if (child := os.fork()) == 0:
+        random.seed(kills)
+        kill_at_a_random_event(most)
+        run(sys.argv[1])
+        os._exit(0)
+    kills += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+assert run(sys.argv[1]) == run()
+print("the same after", kills)
+"""
+
+
+def test_killed_ten_times_it_ends_bit_for_bit_as_never_killed(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", KILLED_TEN_TIMES, str(tmp_path / "run.pt")]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)
+    assert done.stdout == "the same after 10\n", done.stderr
+
+
+# What cannot fit into memory.
+
+
+def test_a_model_too_large_is_refused_before_it_is_allocated() -> None:
+    with pytest.raises(MemoryError, match=r"embeddings 1,000,000,010 x 64,000 x 4 B = 238,418\.6"):
+        LightGCN(10**9, 10, embedding_dim=64_000)
+
+
+def test_a_graph_too_large_is_refused(clusters: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, wide = lightgcn(), LightGCN(40, 40, embedding_dim=8000)
+    edges = 2 * len(clusters.train)
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 80 * edges - 1)
+    with pytest.raises(MemoryError, match=f"sorting the edges {edges} x 80 B .* recbook.distribut"):
+        train(model, clusters, epochs=1)
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 80 * edges)
+    train(model, clusters, epochs=1)
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 10**7)
+    with pytest.raises(MemoryError, match=r"moments 80 x 8,000 x 3 x 4 B .* 80 x 8,000 x 5 x 4 B"):
+        train(wide, clusters, epochs=1)
+
+
+def test_what_is_free_is_not_always_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert memory.free_bytes(torch.device("meta")) is None
+    memory.check_memory({"all": (10**30,)}, "", "meta")
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 100)
+    memory.check_memory({"a": (5, 10), "b": (50,)}, "")
+    with pytest.raises(MemoryError, match="in each of 2 processes: needed"):
+        memory.check_memory({"a": (51,)}, "", share=2)
