@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import torch
 from torch import Tensor
-from tqdm.auto import trange
+from tqdm.auto import tqdm
 
 from recbook import checkpoint as checkpoints
 from recbook.data import Interactions, Split, pairs_digest
@@ -144,9 +144,9 @@ def train(
             )
     done = len(run.rows)
     quiet = "TQDM_DISABLE" in os.environ  # which the notebook's bar does not look at by itself
-    for epoch in (
-        bar := trange(done + 1, epochs + 1, initial=done, total=epochs, leave=False, disable=quiet)
-    ):
+    left = range(done + 1, epochs + 1)
+    bar = tqdm(left, "epoch", initial=done, total=epochs, leave=False, disable=quiet)
+    for epoch in bar:
         if run.is_over(patience):
             break
         began = time.perf_counter()
