@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from recbook import checkpoint, memory, training
+from recbook import checkpoint, training
 from recbook.data import Interactions, Split
 from recbook.models import NGCF, LightGCN
 from recbook.models.base import EmbeddingModel
@@ -253,33 +253,3 @@ def test_killed_ten_times_it_ends_bit_for_bit_as_never_killed(tmp_path: Path) ->
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)
     assert done.stdout == "the same after 10\n", done.stderr
-
-
-# What cannot fit into memory.
-
-
-def test_a_model_too_large_is_refused_before_it_is_allocated() -> None:
-    with pytest.raises(MemoryError, match=r"embeddings 1,000,000,010 x 64,000 x 4 B = 238,418\.6"):
-        LightGCN(10**9, 10, embedding_dim=64_000)
-
-
-def test_a_graph_too_large_is_refused(clusters: Split, monkeypatch: pytest.MonkeyPatch) -> None:
-    model, wide = lightgcn(), LightGCN(40, 40, embedding_dim=8000)
-    edges = 2 * len(clusters.train)
-    monkeypatch.setattr(memory, "free_bytes", lambda device: 80 * edges - 1)
-    with pytest.raises(MemoryError, match=f"sorting the edges {edges} x 80 B .* recbook.distribut"):
-        train(model, clusters, epochs=1)
-    monkeypatch.setattr(memory, "free_bytes", lambda device: 80 * edges)
-    train(model, clusters, epochs=1)
-    monkeypatch.setattr(memory, "free_bytes", lambda device: 10**7)
-    with pytest.raises(MemoryError, match=r"moments 80 x 8,000 x 3 x 4 B .* 80 x 8,000 x 5 x 4 B"):
-        train(wide, clusters, epochs=1)
-
-
-def test_what_is_free_is_not_always_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert memory.free_bytes(torch.device("meta")) is None
-    memory.check_memory({"all": (10**30,)}, "", "meta")
-    monkeypatch.setattr(memory, "free_bytes", lambda device: 100)
-    memory.check_memory({"a": (5, 10), "b": (50,)}, "")
-    with pytest.raises(MemoryError, match="in each of 2 processes: needed"):
-        memory.check_memory({"a": (51,)}, "", share=2)
