@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-__all__ = ["load", "previous", "save", "step_back"]
+__all__ = ["check_epochs", "load", "previous", "restore", "save", "step_back", "training_state"]
 
 Identity = dict[str, str | int | float | bool | None]
 
@@ -78,6 +78,38 @@ def load(path: str | Path, identity: Identity) -> dict[str, Any] | None:
             "beginning, or name another file"
         )
     return None
+
+
+def training_state(
+    model: torch.nn.Module, optimizer: torch.optim.Optimizer, generator: torch.Generator
+) -> dict[str, Any]:
+    """What the next step of a training depends on, for :func:`save`."""
+    return {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "generator": generator.get_state(),
+    }
+
+
+def restore(
+    state: dict[str, Any],
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+) -> None:
+    """Put back what :func:`training_state` has taken."""
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    generator.set_state(state["generator"])
+
+
+def check_epochs(path: str | Path, done: int, epochs: int) -> None:
+    """Raise a ValueError where a checkpoint has more epochs than are asked for."""
+    if done > epochs:
+        raise ValueError(
+            f"{path} has {done} epochs, epochs={epochs} were asked for; ask for at least as many, "
+            "or name another"
+        )
 
 
 def previous(path: str | Path) -> Path:

@@ -17,10 +17,8 @@ Every function here is called by all processes alike: one that is missing makes 
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import time
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -41,9 +39,11 @@ from recbook.data import (
     to_implicit,
 )
 from recbook.evaluation import evaluate
+from recbook.graph import sparse_rows
 from recbook.losses import bpr_loss, l2_penalty
 from recbook.memory import check_memory, peak_bytes
 from recbook.sampling import TripletSampler
+from recbook.training import check_finite, check_numbers, descend
 
 __all__ = [
     "Shard",
@@ -197,17 +197,8 @@ class Shard:
                     "one process"
                 )
             row, column = edge // len(theirs), edge % len(theirs)
-            row_start = torch.zeros(num_rows + 1, dtype=torch.int32)
-            row_start[1:] = torch.bincount(row, minlength=num_rows).cumsum(0)
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-                block = torch.sparse_csr_tensor(
-                    row_start,
-                    column.int(),
-                    inv_sqrt[row] * theirs[column],
-                    size=(num_rows, len(theirs)),
-                    check_invariants=True,
-                )
+            value = inv_sqrt[row] * theirs[column]
+            block = sparse_rows(row, column, value, (num_rows, len(theirs)))
             blocks.append(block.to(self.device))
         return blocks
 
@@ -376,11 +367,8 @@ def train_step(
     node = batch + torch.tensor([[0], [model.shard.num_users], [model.shard.num_users]])
     user_vec, pos_vec, neg_vec = model.shard.gather(model(), node)
     loss = bpr_loss((user_vec * pos_vec).sum(1), (user_vec * neg_vec).sum(1))
-    loss = loss + reg * l2_penalty(*model.shard.gather(model.weight, node))
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    return loss.detach()
+    penalty = l2_penalty(*model.shard.gather(model.weight, node))
+    return descend(loss + reg * penalty, optimizer)
 
 
 @torch.no_grad()
@@ -454,11 +442,7 @@ def train(
         RuntimeError: where no epoch's checkpoint is whole in all processes.
         FloatingPointError: where the loss is no longer finite.
     """
-    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-        if value < 1:
-            raise ValueError(f"got {name}={value}, expected 1 or more")
-    if lr <= 0 or reg < 0:
-        raise ValueError(f"got lr={lr} and reg={reg}, expected lr > 0 and reg >= 0")
+    check_numbers(lr, reg, epochs=epochs, batch_size=batch_size)
     shard = model.shard
     model.reset_parameters(seed)
     sampler = ShardedSampler(shard)
@@ -476,14 +460,8 @@ def train(
         }  # fmt: skip
         if (state := _last_common(file, identity)) is not None:
             rows = state["rows"]
-            model.load_state_dict(state["model"])
-            optimizer.load_state_dict(state["optimizer"])
-            generator.set_state(state["generator"])
-        if len(rows) > epochs:
-            raise ValueError(
-                f"{file} has {len(rows)} epochs, epochs={epochs} were asked for; ask for at least "
-                "as many, or name another folder"
-            )
+            checkpoints.restore(state, model, optimizer, generator)
+        checkpoints.check_epochs(checkpoint, len(rows), epochs)
     steps = max(1, shard.num_pairs // batch_size)
     for epoch in range(len(rows) + 1, epochs + 1):
         began = time.perf_counter()
@@ -491,19 +469,11 @@ def train(
         for batch in sampler.epoch(steps, batch_size, generator):
             total += train_step(model, batch, reg, optimizer)
         mean_loss = total.item() / steps
-        if not math.isfinite(mean_loss):
-            raise FloatingPointError(
-                f"the loss is {mean_loss} in epoch {epoch} with lr={lr}; try a smaller lr"
-            )
+        check_finite(mean_loss, epoch, lr)
         row = {"epoch": epoch, "loss": mean_loss, "seconds": time.perf_counter() - began}
         rows.append(row if val is None else row | validate(model, val, k))
         if checkpoint is not None:
-            state = {
-                "rows": rows,
-                "model": model.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "generator": generator.get_state(),
-            }
+            state = {"rows": rows} | checkpoints.training_state(model, optimizer, generator)
             checkpoints.save(file, state, identity)
     return pd.DataFrame(rows).set_index("epoch", drop=False)
 

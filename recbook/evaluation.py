@@ -129,6 +129,11 @@ class RankingReport:
         return {name: getattr(self, name) for name in ("recall", "precision", "ndcg", "hit_rate")}
 
 
+def without(score: Tensor, pairs: tuple[Tensor, Tensor]) -> Tensor:
+    """The scores with minus infinity at some pairs ``(row, item)``; what is given stays."""
+    return score.index_put(pairs, torch.tensor(-torch.inf, dtype=score.dtype))
+
+
 def check_same_size(name: str, part: Interactions, num_users: int, num_items: int) -> None:
     """Raise a ValueError unless ``part`` has these numbers of users and items."""
     if (part.num_users, part.num_items) != (num_users, num_items):
@@ -190,7 +195,7 @@ def evaluate(
                     f"{int(wanted[known].sum())} pairs are both in seen and in target; a seen "
                     "item is never recommended, so it cannot be a target"
                 )
-            score = score.index_put(known, torch.tensor(-torch.inf, dtype=score.dtype))
+            score = without(score, known)
         position = top_k(score, k)
         hit = (wanted.gather(1, position.clamp(min=0)) & (position >= 0)).double()
         num_target = wanted.sum(1)

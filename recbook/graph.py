@@ -105,15 +105,20 @@ def normalized_adjacency(edge_index: Tensor, num_nodes: int) -> Tensor:
         raise ValueError(_ONE_WAY)
     if (forth[1:] == forth[:-1]).any():
         raise ValueError("got the same edge twice; drop duplicate interactions first")
-    row_start = torch.zeros(num_nodes + 1, dtype=torch.int32, device=edge_index.device)
-    row_start[1:] = torch.bincount(target, minlength=num_nodes).cumsum(0)
+    return sparse_rows(target[order], source[order], norm[order], (num_nodes, num_nodes))
+
+
+def sparse_rows(row: Tensor, column: Tensor, value: Tensor, size: tuple[int, int]) -> Tensor:
+    """A sparse CSR matrix from its entries, in order of rows and then of columns."""
+    row_start = torch.zeros(size[0] + 1, dtype=torch.int32, device=row.device)
+    row_start[1:] = torch.bincount(row, minlength=size[0]).cumsum(0)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
         return torch.sparse_csr_tensor(
             row_start,
-            source[order].int(),  # 32 bits: the sparse product of MKL takes these as they are
-            norm[order],
-            size=(num_nodes, num_nodes),
+            column.int(),  # 32 bits: the sparse product of MKL takes these as they are
+            value,
+            size=size,
             check_invariants=True,
         )
 

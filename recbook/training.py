@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import math
 import os
 import time
 from dataclasses import dataclass, field
@@ -136,12 +137,9 @@ def train(
     if checkpoint is not None:
         identity = settings | _identity(model, split, start)
         if (state := checkpoints.load(checkpoint, identity)) is not None:
-            run = _restore(state, model, optimizer, generator)
-        if len(run.rows) > epochs:
-            raise ValueError(
-                f"{checkpoint} has {len(run.rows)} epochs, epochs={epochs} were asked for; ask for "
-                "at least as many, or name another file"
-            )
+            run = _Run(**state["run"])
+            checkpoints.restore(state, model, optimizer, generator)
+        checkpoints.check_epochs(checkpoint, len(run.rows), epochs)
     done = len(run.rows)
     quiet = "TQDM_DISABLE" in os.environ  # which the notebook's bar does not look at by itself
     left = range(done + 1, epochs + 1)
@@ -167,13 +165,10 @@ def train(
                 else:
                     total += train_step(model, adj, batch, reg, optimizer, loss == "hard_bpr")
         mean_loss = total.item() / len(batches)
-        if mean_loss != mean_loss or mean_loss == float("inf"):
-            raise FloatingPointError(
-                f"the loss is {mean_loss} in epoch {epoch} with lr={lr}; try a smaller lr"
-            )
-        model.finalize(adj)
+        check_finite(mean_loss, epoch, lr)
         row = {"epoch": epoch, "loss": mean_loss, "seconds": time.perf_counter() - began}
         if split.val is not None:
+            model.finalize(adj)
             report = evaluate(model, seen=split.train, target=split.val, k=k)
             row |= report.as_dict()
             if report.recall > run.best_recall:
@@ -183,7 +178,8 @@ def train(
             bar.set_postfix(loss=f"{mean_loss:.3f}", recall=f"{report.recall:.3f}")
         run.rows.append(row)
         if checkpoint is not None:
-            checkpoints.save(checkpoint, _state(run, model, optimizer, generator), identity)
+            state = {"run": vars(run)} | checkpoints.training_state(model, optimizer, generator)
+            checkpoints.save(checkpoint, state, identity)
     if run.best_state is not None:
         model.load_state_dict(run.best_state)
     model.finalize(adj)
@@ -204,29 +200,6 @@ class _Run:
         if patience is None or self.best_epoch is None:
             return False
         return len(self.rows) - self.best_epoch >= patience
-
-
-def _state(
-    run: _Run, model: EmbeddingModel, optimizer: torch.optim.Optimizer, generator: torch.Generator
-) -> dict[str, Any]:
-    return {
-        "run": vars(run),
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "generator": generator.get_state(),
-    }
-
-
-def _restore(
-    state: dict[str, Any],
-    model: EmbeddingModel,
-    optimizer: torch.optim.Optimizer,
-    generator: torch.Generator,
-) -> _Run:
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    generator.set_state(state["generator"])
-    return _Run(**state["run"])
 
 
 def _identity(model: EmbeddingModel, split: Split, start: Tensor | None) -> dict[str, Any]:
@@ -266,14 +239,11 @@ def _check_memory(model: EmbeddingModel, train: Interactions) -> None:
 
 
 def _check(model: EmbeddingModel, split: Split, **settings: Any) -> None:
-    loss, lr, reg = (settings[name] for name in ("loss", "lr", "reg"))
+    loss = settings["loss"]
     if loss not in ("bpr", "hard_bpr", "softmax"):
         raise ValueError(f"got loss={loss!r}, expected 'bpr', 'hard_bpr' or 'softmax'")
-    for name in ("epochs", "batch_size", "patience", "num_negatives"):
-        if (value := settings[name]) is not None and value < 1:
-            raise ValueError(f"got {name}={value}, expected 1 or more")
-    if lr <= 0 or reg < 0:
-        raise ValueError(f"got lr={lr} and reg={reg}, expected lr > 0 and reg >= 0")
+    counts = ("epochs", "batch_size", "patience", "num_negatives")
+    check_numbers(settings["lr"], settings["reg"], **{name: settings[name] for name in counts})
     if settings["patience"] is not None and split.val is None:
         raise ValueError(
             "patience needs a validation part to watch: split with val_size=0.1, or leave it None"
@@ -287,6 +257,23 @@ def _check(model: EmbeddingModel, split: Split, **settings: Any) -> None:
         raise ValueError(
             f"the model has {model.num_users} users and {model.num_items} items, the split "
             f"{split.train.num_users} and {split.train.num_items}; build it with the split's"
+        )
+
+
+def check_numbers(lr: float, reg: float, **counts: int | None) -> None:
+    """Raise a ValueError on a count below 1 (None is no count), or lr or reg out of range."""
+    for name, value in counts.items():
+        if value is not None and value < 1:
+            raise ValueError(f"got {name}={value}, expected 1 or more")
+    if lr <= 0 or reg < 0:
+        raise ValueError(f"got lr={lr} and reg={reg}, expected lr > 0 and reg >= 0")
+
+
+def check_finite(loss: float, epoch: int, lr: float) -> None:
+    """Raise a FloatingPointError where training has diverged."""
+    if not math.isfinite(loss):
+        raise FloatingPointError(
+            f"the loss is {loss} in epoch {epoch} with lr={lr}; try a smaller lr"
         )
 
 
@@ -318,7 +305,7 @@ def train_step(
     layer0 = model.embedding.weight
     nodes = torch.cat([user, *(row + model.num_users for row in batch[1:])])
     penalty = l2_penalty(*layer0[nodes].chunk(len(batch)))
-    return _descend(bpr_loss(pos_score, neg_score) + reg * penalty, optimizer)
+    return descend(bpr_loss(pos_score, neg_score) + reg * penalty, optimizer)
 
 
 def softmax_step(
@@ -335,10 +322,11 @@ def softmax_step(
     row, item = (x.to(user_emb.device) for x in positive)
     user_vec = user_emb[users.to(user_emb.device)]
     loss = softmax_loss_in_blocks(user_vec, item_emb, (row, item), temperature)
-    return _descend(loss + reg * l2_penalty(model.embedding.weight), optimizer)
+    return descend(loss + reg * l2_penalty(model.embedding.weight), optimizer)
 
 
-def _descend(loss: Tensor, optimizer: torch.optim.Optimizer) -> Tensor:
+def descend(loss: Tensor, optimizer: torch.optim.Optimizer) -> Tensor:
+    """One step of the optimizer on a loss; returns it."""
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()

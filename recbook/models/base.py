@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from recbook.data import Interactions
-from recbook.evaluation import check_same_size, top_k
+from recbook.evaluation import check_same_size, top_k, without
 from recbook.memory import check_memory
 
 __all__ = ["BaseRecommender", "EmbeddingModel"]
@@ -63,7 +63,7 @@ class BaseRecommender(ABC):
             score = self.score(users).cpu()
         if exclude is not None:
             check_same_size("exclude", exclude, self.num_users, self.num_items)
-            score = score.masked_fill(exclude.dense_rows(users), -torch.inf)
+            score = without(score, exclude.pairs_of(users))
         return top_k(score, k)
 
 
