@@ -57,8 +57,12 @@ render: $(STAMP)  ## render the committed outputs
 	@$(PY) tests/check_site.py _build/html
 	@echo "The site is rendered. Open $(CURDIR)/$(SITE) in a browser."
 
-bench: $(STAMP)  ## compare speeds side by side, and store the result
-	$(PY) -m benchmarks.epoch
+bench: export OMP_NUM_THREADS := 2
+bench: $(STAMP)  ## compare speeds side by side on an idle machine, and store the results
+	TQDM_DISABLE= $(PY) -m benchmarks.peers
+	$(PY) -m benchmarks.growth
+	$(PY) -m benchmarks.floor
+	$(PY) book/benchmarks.py
 
 results: $(STAMP)  ## make the ledger again: every figure that the book quotes [EXPERIMENT=original]
 	TQDM_DISABLE= $(PY) -m recbook.experiments $(EXPERIMENT)
