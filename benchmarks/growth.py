@@ -95,10 +95,11 @@ def main() -> None:
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
             found.append(json.loads(done.stdout.splitlines()[-1]))
             print(found[-1])
-    sizes = [
-        {key: float(f"{statistics.median(one[key] for one in found):.4g}") for key in found[0]}
-        for found in runs.values()
-    ]
+    sizes = []
+    for found in runs.values():
+        medians = {key: statistics.median(one[key] for one in found) for key in found[0]}
+        counts = {key: int(medians.pop(key)) for key in ("edges", "nodes")}
+        sizes.append(counts | {key: float(f"{value:.4g}") for key, value in medians.items()})
     first, last = sizes[0], sizes[-1]
     result = {
         "command": "python -m benchmarks.growth",

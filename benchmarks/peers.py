@@ -192,9 +192,10 @@ class Bench:
 
 
 def why(error: subprocess.CalledProcessError) -> str:
-    """The last line of what a failed process wrote, without the machine's folders."""
-    lines = [line for line in (error.stderr or "").splitlines() if line.strip()]
-    return lines[-1].replace(str(Path.home()), "~")[:200] if lines else str(error)
+    """The last line of what a failed process wrote that names an error."""
+    lines = [line for line in (error.stderr or "").splitlines() if "error" in line.lower()]
+    last = lines[-1] if lines else f"ended with {error.returncode}"
+    return last.replace(str(Path.home()), "~")[:200]
 
 
 def choose(names: list[str]) -> None:

@@ -37,7 +37,7 @@ def family(name):
         model, _ = FAMILIES[name].fit(split, settings, 0)
 
         def score():
-            return model.score(torch.arange(data.num_users)).numpy()
+            return model.score(torch.arange(data.num_users)).detach().numpy()
 
         watch.lap(score)
         return score, lambda: len(evaluate(model, split.train, split.test).per_user)
