@@ -57,6 +57,12 @@ FLOOR = (
     "the graph's own column indices, and write them down; a step has six products, "
     "and its floor is six times as long.\n"
 )
+SHARDS = (
+    "`recbook.distributed` trains LightGCN with its rows, its edges and Adam's state "
+    "divided among processes: {what}. Memory is the largest peak of a process, above "
+    "what its imports take. Where there are fewer cores than processes, the times say "
+    "what one process more costs, not what it gains.\n"
+)
 ALT = (
     "Left: each model's seconds of training, from the fastest to the slowest, with its "
     "recall at 20. Right: seconds a step against the number of edges."
@@ -65,7 +71,8 @@ ALT = (
 
 def page() -> str:
     """The whole page."""
-    peers, growth, floor = (result(name) for name in ("peers", "growth", "floor"))
+    names = ("peers", "growth", "floor", "distributed")
+    peers, growth, floor, shards = (result(name) for name in names)
     first = peers["epochs to the published recall"]
     parts = [HEAD, f"![{ALT}](benchmarks.png)\n", "## Side by side\n"]
     trial = [TRIAL.format(**peers)] if peers["trial_of_epochs"] else []
@@ -74,6 +81,8 @@ def page() -> str:
     parts += ["How many times as long, the median over the rounds:\n", *goals(peers)]
     parts += ["## Growth\n", run_on(growth), GROWTH.format(**growth), *sizes(growth)]
     parts += ["## The floor\n", run_on(floor), FLOOR, *floors(floor)]
+    parts += ["## Several processes\n", run_on(shards), SHARDS.format(**shards)]
+    parts += [*processes(shards)]
     return "\n".join(parts)
 
 
@@ -89,8 +98,9 @@ def run_on(found: dict[str, Any]) -> str:
         f"{name} {number}" for name, number in machine["versions"].items()
     )
     return (
-        f"`{found['command']}`, {found['rounds']} rounds, {machine['threads']} threads "
-        f"on {machine['cores']} cores of {machine['processor']}; {versions}. The load "
+        f"`{found['command']}`; rounds: {found['rounds']}; threads: "
+        f"{machine['threads']} on {machine['cores']} cores of {machine['processor']}; "
+        f"{versions}. The load "
         f"was {machine['load']} when it began.\n"
     )
 
@@ -166,6 +176,15 @@ def floors(floor: dict[str, Any]) -> Iterator[str]:
         keys = ("gather_gb_a_second", "gather_ms", "product_ms", "product_over_floor")
         values = (number(one[key]) for key in (*keys, "step_ms", "step_over_floor"))
         yield row(name, f"{one['edges']:,}", *values)
+    yield ""
+
+
+def processes(shards: dict[str, Any]) -> Iterator[str]:
+    """Edges, memory and time with each number of processes."""
+    yield from header("Processes", "edges a process", "memory, MiB", "s a step")
+    for number_of, one in shards["processes"].items():
+        edges, memory = max(one["edges a process"]), max(one["peak MiB a process"])
+        yield row(number_of, f"{edges:,}", memory, number(one["seconds a step"]))
 
 
 def number(value: float) -> str:
