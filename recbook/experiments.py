@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -95,6 +96,7 @@ class Runs:
         source = b"".join(file.read_bytes() for file in sorted(Path(__file__).parent.rglob("*.py")))
         digest = hashlib.sha256(source).hexdigest()
         self.path, self.done = path, dict[str, Any]()
+        self.folder = path.with_suffix("") / digest[:12]  # for checkpoints of single runs
         lines = path.read_text().splitlines() if path.is_file() else []
         if not lines or lines[0] != digest:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -495,6 +497,14 @@ def gowalla(runs: Runs) -> dict[str, Any]:
     """
     full = load_gowalla()
     part = hide_some(full.train, num_users=5000)
+    families = {
+        "Popularity": FAMILIES["Popularity"],
+        "GF-CF": Family(closed_form(GFCF), grid(num_frequencies=[256], alpha=[0.1, 0.3, 1.0])),
+        "MF, softmax": layers(0, runs.folder / "0 layers"),
+    }
+    for number in (1, 2, 3, 4):
+        name = f"LightGCN, softmax, {number} layer{'s' * (number > 1)}"
+        families[name] = layers(number, runs.folder / f"{number} layers")
 
     def refit(family: Family, settings: Settings) -> dict[str, Any]:
         start = time.perf_counter()
@@ -504,7 +514,7 @@ def gowalla(runs: Runs) -> dict[str, Any]:
         return report | {"fit": fitted - start, "evaluate": time.perf_counter() - fitted}
 
     rows = {}
-    for name, family in GOWALLA.items():
+    for name, family in families.items():
         choice = chosen_by(runs, name, family, "hidden", part)
         done = runs(f"{name}, refit", partial(refit, family, choice.settings))
         rows[name] = rounded(unpack([done]).as_dict()) | {
@@ -526,19 +536,14 @@ def hide_some(train: Interactions, num_users: int, share: float = 0.1, seed: int
     return Split(kept, test=val, val=val)
 
 
-def layers(number: int) -> Family:
-    """A softmax LightGCN for Gowalla; without layers it is matrix factorisation."""
+def layers(number: int, folder: Path) -> Family:
+    """A softmax LightGCN for Gowalla, with checkpoints in a folder; without layers it is MF."""
     model = partial(LightGCN, num_layers=number, cosine=True)
-    fit = trained(model, patience=2, smooth=True, loss="softmax", lr=0.02, batch_size=4096)
+    more = {"loss": "softmax", "lr": 0.02, "batch_size": 4096}
+    fit = trained(model, patience=2, smooth=True, folder=folder, **more)
     return Family(fit, grid(temperature=[0.1], reg=[0.0], embedding_dim=[192]))
 
 
-GOWALLA = {
-    "Popularity": FAMILIES["Popularity"],
-    "GF-CF": Family(closed_form(GFCF), grid(num_frequencies=[256], alpha=[0.1, 0.3, 1.0])),
-    "MF, softmax": layers(0),
-    **{f"LightGCN, softmax, {K} layer{'s' * (K > 1)}": layers(K) for K in (1, 2, 3, 4)},
-}
 EXPERIMENTS: dict[str, Callable[[Runs], dict[str, Any]]] = {
     "baselines": baselines,
     "original": original,
@@ -777,6 +782,7 @@ def main() -> None:
                 split, seeds, data = random_split(liked()), SEEDS, []
             write_entry(name, command, split, seeds, results, seconds, *data)
         runs.path.unlink()
+        shutil.rmtree(runs.path.with_suffix(""), ignore_errors=True)
     sys.exit(failed)
 
 
