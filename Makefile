@@ -57,9 +57,13 @@ render: $(STAMP)  ## render the committed outputs
 	@$(PY) tests/check_site.py _build/html
 	@echo "The site is rendered. Open $(CURDIR)/$(SITE) in a browser."
 
-bench: $(STAMP)  ## compare speeds and memory side by side, and store the results
-	$(PY) -m benchmarks.epoch
+bench: export OMP_NUM_THREADS := 2
+bench: $(STAMP)  ## compare speeds and memory on an idle machine, and store the results
+	TQDM_DISABLE= $(PY) -m benchmarks.peers
+	$(PY) -m benchmarks.growth
+	$(PY) -m benchmarks.floor
 	$(PY) -m benchmarks.distributed
+	$(PY) book/benchmarks.py
 
 results: $(STAMP)  ## make the ledger again: every figure that the book quotes [EXPERIMENT=original]
 	TQDM_DISABLE= $(PY) -m recbook.experiments $(EXPERIMENT)

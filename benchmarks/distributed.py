@@ -9,7 +9,6 @@ costs, not what it gains.
 
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import torch._dynamo  # which Adam imports: before memory is measured
 import torch.distributed as dist
 from tqdm.auto import tqdm
 
+from benchmarks.machine import describe
 from recbook.data import Interactions
 from recbook.distributed import Shard, ShardedLightGCN, ShardedSampler, start, train_step
 from recbook.memory import peak_bytes
@@ -84,11 +84,8 @@ def main() -> None:
         "command": "python -m benchmarks.distributed",
         "what": f"{USERS:,} users, {ITEMS:,} items, dimension {DIM}, {LAYERS} layers, steps of "
         f"{BATCH:,} triplets, gloo; the first step warms up",
-        "threads a process": 1,
-        "cores": os.cpu_count(),
-        "load of other work": round(os.getloadavg()[0], 1),
-        "versions": {"torch": torch.__version__},
-        "processor": platform.machine(),
+        "rounds": 1,
+        "machine": describe() | {"threads": 1},
         "processes": {},
     }
     for number in tqdm(PROCESSES, leave=False):

@@ -24,7 +24,13 @@ FOLDER = Path(__file__).parent / "results"
 
 
 def write_entry(
-    name: str, command: str, split: Split, seeds: list[int], results: Any, seconds: float
+    name: str,
+    command: str,
+    split: Split,
+    seeds: list[int],
+    results: Any,
+    seconds: float,
+    data: str = "MovieLens-100K, ratings >= 3",
 ) -> Path:
     """Store an entry: first under a temporary name, so that a reader sees the old one or the new.
 
@@ -35,6 +41,7 @@ def write_entry(
         seeds: the training seeds of each model that draws something.
         results: nested dicts and lists of numbers.
         seconds: how long they took to make; the date is today's.
+        data: what the split is of.
 
     Returns:
         The file.
@@ -44,7 +51,7 @@ def write_entry(
         "date": datetime.now(UTC).date().isoformat(),
         "seconds": round(seconds),
         "seeds": seeds,
-        "data": {"name": "MovieLens-100K, ratings >= 3", "digest": split_digest(split)},
+        "data": {"name": data, "digest": split_digest(split)},
         "versions": {
             "python": platform.python_version(),
             **{package: version(package) for package in ("recbook", "torch", "torch-geometric")},

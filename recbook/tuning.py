@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -104,11 +105,16 @@ def closed_form(model: Callable[..., Any]) -> Fit:
 
 
 def trained(
-    model: Callable[..., Any], patience: int = 8, smooth: bool = False, **fixed: Any
+    model: Callable[..., Any],
+    patience: int = 8,
+    smooth: bool = False,
+    folder: Path | None = None,
+    **fixed: Any,
 ) -> Fit:
     """How to fit a model that is trained; ``fixed`` goes to ``train``, the settings to both.
 
-    With ``smooth`` it starts from :func:`recbook.models.linear.smooth_start`, not from random.
+    With ``smooth`` it starts from :func:`recbook.models.linear.smooth_start`, not from random. With
+    a ``folder`` each training keeps a checkpoint there, and goes on from it.
     """
 
     def fit(split: Split, settings: Settings, seed: int) -> tuple[Recommender, Settings]:
@@ -117,6 +123,9 @@ def trained(
         fresh = model(split.train.num_users, split.train.num_items, **own)
         if smooth:
             more["start"] = smooth_start(split.train, fresh.embedding.embedding_dim)
+        if folder is not None:
+            parts = [f"{key} {value}" for key, value in (settings | {"seed": seed}).items()]
+            more["checkpoint"] = folder / f"{', '.join(parts)}.pt"
         if split.val is not None:
             history = train(fresh, split, **more, epochs=150, patience=patience, seed=seed)
             return fresh, settings | {"epochs": history.best_epoch}

@@ -1,9 +1,18 @@
 """The toy graph of the chapters and the real split, shared by the tests."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
-from recbook.data import Interactions, MovieLens, Split, load_movielens_100k, random_split
+from recbook.data import (
+    Interactions,
+    MovieLens,
+    Split,
+    load_gowalla,
+    load_movielens_100k,
+    random_split,
+)
 from recbook.data import to_implicit as implicit
 
 TOY_USER = [0, 0, 1, 1, 2, 2]
@@ -24,6 +33,15 @@ def movielens() -> MovieLens:
 def original(movielens: MovieLens) -> Split:
     """The original post's split."""
     return random_split(implicit(movielens.ratings))
+
+
+@pytest.fixture(scope="session")
+def gowalla() -> Split:
+    """The papers' data, which no test downloads."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not (folder / "gowalla").is_dir():
+        pytest.skip("no copy of Gowalla beside the checkout, so that its rows are not made again")
+    return load_gowalla(folder)
 
 
 @pytest.fixture

@@ -32,8 +32,6 @@ from recbook.data import (
     to_implicit,
 )
 
-GOWALLA = Path(__file__).resolve().parents[2] / "shared" / "data"
-
 
 def test_movielens_has_its_published_size(movielens: MovieLens) -> None:
     assert movielens.ratings.shape == (100_000, 4)
@@ -391,11 +389,8 @@ def test_nothing_is_pickled() -> None:
         assert all("weights_only=True" in given for given in loads), path
 
 
-@pytest.mark.skipif(
-    not (GOWALLA / "gowalla").is_dir(), reason="no copy of Gowalla beside the checkout"
-)
-def test_gowalla_is_the_authors_split() -> None:
-    split = load_gowalla(GOWALLA)
+def test_gowalla_is_the_authors_split(gowalla: Split) -> None:
+    split = gowalla
     assert (split.train.num_users, split.train.num_items) == (29_858, 40_981)
     assert (len(split.train), len(split.test)) == (810_128, 217_242)
     key = torch.cat([part.user * 40_981 + part.item for part in (split.train, split.test)])

@@ -9,7 +9,7 @@ import torch
 from recbook import experiments, ledger
 from recbook.data import Interactions, Split
 from recbook.evaluation import evaluate
-from recbook.models import Popularity
+from recbook.models import GFCF, Popularity
 from recbook.training import train_adjacency
 
 
@@ -140,3 +140,26 @@ def test_a_blend_is_what_its_weight_says() -> None:
     assert order.tolist() == [[2, 0, 1]]  # means 3, 2, 4
     alone = experiments.Blend([one], other, 1.0).score(nobody)
     assert alone.argmax() == 1 and alone.mean().abs() < 1e-12 and alone.std() == pytest.approx(1)
+
+
+def test_some_interactions_of_some_users_are_hidden(original: Split) -> None:
+    train = original.train
+    part = experiments.hide_some(train, num_users=100, share=0.2)
+    assert part.val is not None and part.test is part.val
+    assert 0 < int((part.val.user_degree > 0).sum()) <= 100
+    hidden = len(part.val) / int(train.user_degree[part.val.user.unique()].sum())
+    assert hidden == pytest.approx(0.2, abs=0.03)
+    both = torch.cat([x.user * train.num_items + x.item for x in (part.train, part.val)])
+    assert torch.equal(
+        both.sort().values, (train.user * train.num_items + train.item).sort().values
+    )
+
+
+def test_gf_cf_on_gowalla_as_in_the_ledger(gowalla: Split) -> None:
+    entry = ledger.read_entry("gowalla")
+    assert entry["data"]["digest"] == ledger.split_digest(gowalla)
+    stored = entry["results"]["rows"]["GF-CF"]
+    settings = {key: stored["chosen"][key] for key in ("num_frequencies", "alpha")}
+    report = evaluate(GFCF(**settings).fit(gowalla.train), gowalla.train, gowalla.test)
+    assert report.recall == pytest.approx(stored["recall"], abs=2e-4)
+    assert report.ndcg == pytest.approx(stored["ndcg"], abs=2e-4)

@@ -1,0 +1,381 @@
+"""The same split, the same measure: recbook and other libraries side by side.
+
+`OMP_NUM_THREADS=2 python -m benchmarks.peers` makes an environment for each library (kept in the
+user's cache), trains every row's model there in a process of its own, and stores what it took in
+peers.json. The rounds alternate: each runs all rows once. Settings come from the ledger for
+recbook's rows, and for the others from chosen.json: the best recall on the validation part. What
+is not there yet is chosen first, and `--choose` chooses everything again.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import venv
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from platformdirs import user_cache_path
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from benchmarks.machine import describe
+from recbook.data import Split, load_movielens_100k, random_split, to_implicit
+from recbook.evaluation import RankingReport, evaluate
+from recbook.ledger import read_entry
+from recbook.tuning import FAMILIES, grid
+
+HERE = Path(__file__).parent
+CHOSEN, RESULT = HERE / "chosen.json", HERE / "peers.json"
+STEPS = 64  # of 1,024 triplets: an epoch of the original's protocol
+PUBLISHED = 0.3535  # the original's recall@20
+LONG, SHORT = 30, 4  # what takes more seconds is trained to the end once, then this many epochs
+REQUIREMENTS = {
+    "recbole": "recbole==1.2.1 torch==2.13.0 numpy==1.26.4 scipy==1.12.0",
+    "implicit": "implicit==0.7.2 numpy==1.26.4 scipy==1.13.1 threadpoolctl",
+    "cornac": "cornac==3.0.1 dgl==2.1.0 torch==2.13.0 numpy==2.4.6 scipy==1.17.1",
+    "lenskit": "lenskit==2025.8.1 torch==2.13.0 numpy==2.4.6 scipy==1.17.1",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table.
+
+    Args:
+        package: whose environment it runs in; recbook's and PyG's is this one.
+        model: its name in the worker.
+        grid: the settings to choose from; none where the ledger has chosen.
+        keep: the epochs after which the validation part is looked at.
+        ledger: where the ledger has settings and, for edge lists, the same model's recall.
+        steps: steps that are timed for an epoch, and scaled up.
+    """
+
+    package: str
+    model: str
+    grid: list[dict[str, Any]] = field(default_factory=list)
+    keep: tuple[int, ...] = ()
+    ledger: tuple[str, ...] = ()
+    steps: int = STEPS
+
+
+ADAM = {"learning_rate": [0.005], "require_pow": [True], "reg_weight": [1e-3, 1e-4]}
+SGD = {"factors": [64], "learning_rate": [0.01, 0.05], "regularization": [0.01, 0.03, 0.1]}
+EPOCHS = (5, 10, 15, 20, 25, 30, 35, 40)
+AUDIT = ("audit", "tuned")
+POST = ("audit", "epoch_validated")  # the original's settings
+CHAMPION = ("champion", "original split")
+ROWS = {
+    "recbook LightGCN, softmax": Row("recbook", "LightGCN, softmax", ledger=CHAMPION),
+    "recbook EASE": Row("recbook", "EASE", ledger=CHAMPION),
+    "recbook LightGCN": Row("recbook", "LightGCN", ledger=AUDIT),
+    "recbook NGCF": Row("recbook", "NGCF", ledger=AUDIT),
+    "recbook MF-BPR": Row("recbook", "MF-BPR", ledger=AUDIT),
+    "PyG LightGCN, sparse tensor": Row("recbook", "LightGCN in PyG, sparse", ledger=AUDIT),
+    "PyG LightGCN, edge list": Row("recbook", "LightGCN in PyG, edge list", ledger=AUDIT, steps=8),
+    "original LightGCN, messages": Row("recbook", "LightGCN by messages", ledger=POST, steps=8),
+    "original NGCF, messages": Row("recbook", "NGCF by messages", ledger=POST, steps=2),
+    "RecBole LightGCN": Row("recbole", "LightGCN", grid(n_layers=[3], **ADAM), EPOCHS),
+    "RecBole NGCF": Row("recbole", "NGCF", grid(**ADAM), EPOCHS[:5]),
+    "RecBole BPR": Row("recbole", "BPR", grid(learning_rate=[0.001, 0.002, 0.005]), EPOCHS),
+    "implicit ALS": Row("implicit", "ALS", FAMILIES["iALS"].grid, keep=(5, 10, 15, 20)),
+    "implicit BPR": Row("implicit", "BPR", grid(**SGD), keep=(20, 40, 60, 100, 200)),
+    "cornac BPR": Row("cornac", "BPR", grid(**SGD, epochs=[50, 100, 200])),
+    "cornac LightGCN": Row("cornac", "LightGCN", grid(epochs=[50])),
+    "LensKit ALS": Row(
+        "lenskit",
+        "ALS",
+        grid(factors=[64], weight=[5, 10], regularization=[10, 30, 60], epochs=[15]),
+    ),
+    "LensKit EASE": Row("lenskit", "EASE", ledger=CHAMPION),
+    "LensKit ItemKNN": Row("lenskit", "ItemKNN", FAMILIES["ItemKNN"].grid),
+}
+# Trained no longer than it takes to get there:
+FIRST = "recbook LightGCN, softmax, to the original's recall"
+GOALS = [  # what, over what, of which quantity, how many times as much it should be
+    ("PyG LightGCN, edge list", "recbook LightGCN", "epoch", 30),
+    ("PyG LightGCN, sparse tensor", "recbook LightGCN", "epoch", 5),
+    ("RecBole LightGCN", "recbook LightGCN", "epoch", 6),
+    ("original NGCF, messages", "recbook NGCF", "epoch", 40),
+    ("RecBole NGCF", "recbook NGCF", "epoch", 3),
+    ("original LightGCN, messages", FIRST, "fit", 300),
+]
+
+
+@cache
+def python_of(package: str) -> Path:
+    """The interpreter of a library's environment, which is made where it is missing.
+
+    It is whole where `made` stands in it; what is not, or has other versions, is made anew.
+    """
+    if package == "recbook":
+        return Path(sys.executable)
+    folder = user_cache_path("recbook") / "benchmarks" / package
+    made, wanted = folder / "made", REQUIREMENTS[package]
+    if not made.is_file() or made.read_text() != wanted:
+        shutil.rmtree(folder, ignore_errors=True)
+        venv.create(folder, with_pip=True)
+        pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", *wanted.split()]
+        subprocess.run(pip, check=True, stderr=subprocess.PIPE, text=True)
+        made.write_text(wanted)
+    return folder / "bin" / "python"
+
+
+class Scores:
+    """A matrix of scores as a recommender."""
+
+    def __init__(self, matrix: np.ndarray) -> None:
+        self.matrix = torch.from_numpy(matrix)
+
+    def score(self, users: Tensor) -> Tensor:
+        return self.matrix[users]
+
+
+class Bench:
+    """Runs rows on one split, whose test part is what is measured."""
+
+    def __init__(self, split: Split, folder: Path) -> None:
+        self.split, self.folder = split, folder
+        train, target = split.train, split.test
+        np.savez(
+            folder / "split.npz",
+            train_user=train.user,
+            train_item=train.item,
+            target_user=target.user,
+            target_item=target.item,
+            num_users=train.num_users,
+            num_items=train.num_items,
+        )
+
+    def run(
+        self, row: Row, settings: dict[str, Any], keep: tuple[int, ...] = (), rank: bool = True
+    ) -> tuple[dict[str, Any], list[RankingReport]]:
+        """What a worker printed, and our measures of its scores."""
+        scores = self.folder / "scores.npy"
+        job = {
+            "model": row.model,
+            "data": str(self.folder / "split.npz"),
+            "settings": settings,
+            "steps": row.steps,
+            "keep": keep,
+            "scores": str(scores) if rank else None,
+        }
+        threads = str(torch.get_num_threads())
+        names = "OMP MKL OPENBLAS NUMBA LK RAYON POLARS".split()
+        done = subprocess.run(
+            [
+                python_of(row.package),
+                HERE / "workers" / f"{row.package}_models.py",
+                json.dumps(job),
+            ],
+            env=os.environ
+            | {f"{name}_NUM_THREADS": threads for name in names}
+            | {"PYTHONPATH": str(HERE.parent), "TQDM_DISABLE": "1", "DGLBACKEND": "pytorch"},
+            cwd=self.folder,  # some write logs where they stand
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        result = json.loads(done.stdout.splitlines()[-1])
+        matrices = np.load(scores) if rank else []
+        split = self.split
+        return result, [evaluate(Scores(one), split.train, split.test) for one in matrices]
+
+
+def why(error: subprocess.CalledProcessError) -> str:
+    """The last line of what a failed process wrote that names an error."""
+    lines = [line for line in (error.stderr or "").splitlines() if "error" in line.lower()]
+    last = lines[-1] if lines else f"ended with {error.returncode}"
+    return last.replace(str(Path.home()), "~")[:200]
+
+
+def choose(names: list[str]) -> None:
+    """Try each row's grid on validation; store the best, a row at a time."""
+    split = random_split(to_implicit(load_movielens_100k().ratings), val_size=0.1)
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Split(split.train, split.val), Path(folder))
+        for name in names:
+            row, tried = ROWS[name], []
+            for settings in tqdm(row.grid, desc=name, leave=False):
+                longest = {"epochs": max(row.keep)} if row.keep else {}
+                try:
+                    _, reports = bench.run(row, settings | longest, row.keep)
+                except subprocess.CalledProcessError as error:
+                    print(f"{name} with {settings} failed: {why(error)}")
+                    continue
+                for position, report in enumerate(reports):
+                    epochs = {"epochs": row.keep[position]} if row.keep else {}
+                    recall = round(report.recall, 4)
+                    tried.append({"settings": settings | epochs, "validation_recall": recall})
+                best = max(tried, key=lambda one: one["validation_recall"])
+                stored = json.loads(CHOSEN.read_text()) if CHOSEN.is_file() else {}
+                stored[name] = best | {"tried": len(tried)}
+                CHOSEN.write_text(json.dumps(stored, indent=1) + "\n")
+                print(name, json.dumps(stored[name]))
+
+
+def settings_of(name: str) -> dict[str, Any]:
+    """What was chosen on validation, by the ledger or by `choose`."""
+    row = ROWS[name]
+    if row.ledger:
+        chosen = ledger_of(row)["chosen"]
+        return {key: value for key, value in chosen.items() if key != "validation_recall"}
+    chosen = json.loads(CHOSEN.read_text())
+    longest = {"epochs": max(row.keep)} if row.keep else {}  # where none could run
+    return chosen[name]["settings"] if name in chosen else row.grid[0] | longest
+
+
+def ledger_of(row: Row) -> dict[str, Any]:
+    """What the ledger says about a row's model."""
+    entry, *path = row.ledger
+    found = read_entry(entry)["results"]
+    for part in (*path, row.model.partition(" by ")[0].partition(" in ")[0]):
+        found = found[part]
+    return found
+
+
+def epochs_to_published(split: Split) -> dict[str, int]:
+    """Epochs until the test recall is first the published one: ours, and the original's median."""
+    curves = read_entry("original")["results"]["LightGCN"]["by_epoch"]
+    theirs = [next(n for n, r in enumerate(c["recall"], 1) if r >= PUBLISHED) for c in curves]
+    settings = settings_of("recbook LightGCN, softmax")
+
+    def recall(epochs: int) -> float:
+        model, _ = FAMILIES["LightGCN, softmax"].fit(split, settings | {"epochs": epochs}, 0)
+        return evaluate(model, split.train, split.test).recall
+
+    ours = next(epochs for epochs in count(1) if recall(epochs) >= PUBLISHED)
+    return {"ours": ours, "original": round(statistics.median(theirs))}
+
+
+class Measured:
+    """What the rounds found out about one row."""
+
+    def __init__(self, row: Row, settings: dict[str, Any], most: int | None) -> None:
+        self.row, self.settings, self.most = row, settings, most
+        self.epoch: list[float] = []
+        self.fit: list[float] = []
+        self.users: list[float] = []
+        self.facts: dict[str, Any] = {}
+
+    def round(self, bench: Bench) -> None:
+        """Train once more: to the end, or a few epochs where the end is too far."""
+        if "failed" in self.facts:
+            return
+        epochs = self.settings.get("epochs", 1)
+        most = self.most or (SHORT if self.fit and self.fit[0] > LONG else epochs)
+        whole = epochs <= most and self.row.steps == STEPS
+        settings = self.settings if whole else self.settings | {"epochs": min(most, SHORT)}
+        try:
+            result, reports = bench.run(self.row, settings, rank=not self.facts)
+        except subprocess.CalledProcessError as error:
+            self.facts["failed"] = why(error)
+            return
+        laps, scale = result["laps"], STEPS / self.row.steps
+        epochs = settings.get("epochs", 1) if len(laps) == 1 else len(laps)
+        timed = laps[1:] or [laps[0] / epochs]  # the first lap warms up, where there are more
+        self.epoch.append(statistics.median(timed) * scale)
+        self.users.append(result.get("users_a_second", 0.0))
+        if whole:
+            self.fit.append(sum(laps))
+        if not self.facts:
+            if whole or not self.row.ledger:
+                measures = {key: round(value, 4) for key, value in reports[-1].as_dict().items()}
+            else:  # not trained to the end, but the ledger has the same model's
+                measures = dict(ledger_of(self.row)["mean"])
+            memory = {key: round(result[key]) for key in ("memory_before", "memory")}
+            self.facts = measures | memory | {"versions": result["versions"]}
+
+    def summary(self) -> dict[str, Any]:
+        """For the result file; a fit that was never run to its end is epochs times an epoch."""
+        scaled = not self.fit and "failed" not in self.facts
+        fit = self.fit or [epoch * self.settings["epochs"] for epoch in self.epoch]
+        timings = {"epoch": self.epoch, "fit": fit, "users_a_second": self.users}
+        return {
+            "settings": self.settings,
+            **{name: median_and_all(values) for name, values in timings.items() if any(values)},
+            **self.facts,
+            "scaled": scaled,
+        }
+
+
+def median_and_all(values: list[float]) -> dict[str, Any]:
+    """Four digits each."""
+    rounded = [float(f"{value:.4g}") for value in values]
+    return {"median": statistics.median(rounded), "all": rounded}
+
+
+def ratios(rows: dict[str, Any], first: dict[str, int]) -> list[dict[str, Any]]:
+    """How many times as long one row takes as another: the median over the rounds."""
+    found = []
+    for slow, fast, what, goal in GOALS:
+        if any("epoch" not in rows.get(name, {}) for name in (slow, fast)):
+            continue
+        over, under = rows[slow]["epoch"]["all"], rows[fast][what]["all"]
+        if what == "fit":  # until the test recall is the published one
+            over = [epoch * first["original"] for epoch in over]
+        each = [a / b for a, b in zip(over, under, strict=False)]
+        ratio = round(statistics.median(each), 1)
+        found.append({"slow": slow, "fast": fast, "what": what, "ratio": ratio, "goal": goal})
+    return found
+
+
+def measure(names: list[str], rounds: int, most: int | None) -> dict[str, Any]:
+    """All rows in turn, round by round; ``most`` epochs a row, where it is a trial."""
+    split = random_split(to_implicit(load_movielens_100k().ratings))
+    machine = describe()
+    first = epochs_to_published(split)
+    to_first = settings_of("recbook LightGCN, softmax") | {"epochs": first["ours"]}
+    measured = {FIRST: Measured(ROWS["recbook LightGCN, softmax"], to_first, None)}
+    measured |= {name: Measured(ROWS[name], settings_of(name), most) for name in names}
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(split, Path(folder))
+        for _ in range(rounds):
+            for row in tqdm(measured.values(), leave=False):
+                row.round(bench)
+    rows = {name: row.summary() for name, row in measured.items()}
+    return {
+        "command": "python -m benchmarks.peers",
+        "data": "MovieLens-100K, ratings >= 3, the original's split",
+        "machine": machine,
+        "rounds": rounds,
+        "trial_of_epochs": most,
+        "epochs to the published recall": first,
+        "rows": rows,
+        "ratios": ratios(rows, first),
+    }
+
+
+def main() -> None:
+    """Choose, or measure and store; with names, measure those rows alone and store nothing."""
+    parser = argparse.ArgumentParser(description="recbook and other libraries side by side")
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"some of: {'; '.join(ROWS)}")
+    parser.add_argument("--choose", action="store_true", help="choose settings on validation")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--trial", type=int, metavar="EPOCHS", help="train no row for longer")
+    args = parser.parse_args()
+    if unknown := set(args.rows) - set(ROWS):
+        parser.error(f"got {', '.join(unknown)}, expected some of {'; '.join(ROWS)}")
+    names = args.rows or list(ROWS)
+    chosen = json.loads(CHOSEN.read_text()) if CHOSEN.is_file() and not args.choose else {}
+    if not args.trial:
+        choose([name for name in names if ROWS[name].grid and name not in chosen])
+    if args.choose:
+        return
+    result = measure(names, args.rounds, args.trial)
+    print(json.dumps(result["rows"] if args.rows else result["ratios"], indent=1))
+    if not args.rows:
+        RESULT.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,238 @@
+"""Write `benchmarks.md` and draw `benchmarks.png` from `benchmarks/*.json`.
+
+`make bench` calls it after the benchmarks.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+from recbook.plotting import COLORS, set_style
+
+PAGE = Path(__file__).with_suffix(".md")
+FOLDER = Path(__file__).parents[1] / "benchmarks"
+HEAD = (
+    "# Benchmarks: time, memory and recall side by side\n\n"
+    "This page is generated from the result files in `benchmarks/`, which `make "
+    "bench` makes. Ratios travel between machines, seconds do not.\n"
+)
+TRIAL = (
+    "**This is a trial**: no model was trained for more than {trial_of_epochs} epochs "
+    "unless it takes no more, so that recalls from outside recbook are too low.\n"
+)
+PEERS = (
+    "Every library trains on the original's split of MovieLens-100K, in an "
+    "environment and a process of its own, with the same number of threads; "
+    "{rounds} rounds run all rows in turn, and the table has medians. One "
+    "evaluator, this book's, measures all scores. Settings and epochs were chosen "
+    "on the validation part (the ledger has recbook's, `benchmarks/chosen.json` the "
+    "others'), then each model was fitted once on all that is not test: *to the "
+    "end* is how long that took, without loading the data. An epoch is one pass "
+    "over the train pairs, in batches of 1,024 where there are batches; of ALS it "
+    "is a sweep. *Users a second* is each library's own evaluation of recall@20 "
+    "over all items. Memory is the process's peak, with what its imports and the "
+    "data take in brackets.\n"
+)
+SCALED = (
+    "≈ marks what was not run to its end: a few steps were timed and scaled up, and "
+    "the recall is that of the same model in the ledger. The original's code path "
+    "is messages along an edge list, without the original's sampler; PyG's sparse "
+    "tensor has the weights of the edges in it, which is the fastest way that PyG "
+    "takes. *recbook LightGCN, softmax, to the original's recall* stops at the "
+    "first epoch with a test recall of {published} ({ours} epochs; the original's "
+    "settings take {original}, the median over the seeds of the ledger).\n"
+)
+GROWTH = (
+    "LightGCN trains for a few steps on generated graphs whose degrees follow power "
+    "laws. The time of a step grows with the number of edges to the power of "
+    "**{exponent:.2f}** (least squares in logarithms; the goal is at most 1.1), and "
+    "memory by {bytes_an_edge:,} bytes an edge, the nodes' embeddings, gradients "
+    "and Adam's two moments included.\n"
+)
+FLOOR = (
+    "A product with the adjacency has to read one row of 64 floats for each stored "
+    "edge. The floor is the time that this machine takes to gather these rows by "
+    "the graph's own column indices, and write them down; a step has six products, "
+    "and its floor is six times as long.\n"
+)
+SHARDS = (
+    "`recbook.distributed` trains LightGCN with its rows, its edges and Adam's state "
+    "divided among processes: {what}. Memory is the largest peak of a process, above "
+    "what its imports take. Where there are fewer cores than processes, the times say "
+    "what one process more costs, not what it gains.\n"
+)
+ALT = (
+    "Left: each model's seconds of training, from the fastest to the slowest, with its "
+    "recall at 20. Right: seconds a step against the number of edges."
+)
+
+
+def page() -> str:
+    """The whole page."""
+    names = ("peers", "growth", "floor", "distributed")
+    peers, growth, floor, shards = (result(name) for name in names)
+    first = peers["epochs to the published recall"]
+    parts = [HEAD, f"![{ALT}](benchmarks.png)\n", "## Side by side\n"]
+    trial = [TRIAL.format(**peers)] if peers["trial_of_epochs"] else []
+    parts += [run_on(peers), *trial, PEERS.format(**peers), *table(peers["rows"])]
+    parts += [SCALED.format(published="0.3535", **first), *failures(peers["rows"])]
+    parts += ["How many times as long, the median over the rounds:\n", *goals(peers)]
+    parts += ["## Growth\n", run_on(growth), GROWTH.format(**growth), *sizes(growth)]
+    parts += ["## The floor\n", run_on(floor), FLOOR, *floors(floor)]
+    parts += ["## Several processes\n", run_on(shards), SHARDS.format(**shards)]
+    parts += [*processes(shards)]
+    return "\n".join(parts)
+
+
+def result(name: str) -> dict[str, Any]:
+    """A benchmark's result file."""
+    return json.loads((FOLDER / f"{name}.json").read_text())
+
+
+def run_on(found: dict[str, Any]) -> str:
+    """A line on the machine."""
+    machine = found["machine"]
+    versions = ", ".join(
+        f"{name} {number}" for name, number in machine["versions"].items()
+    )
+    return (
+        f"`{found['command']}`; rounds: {found['rounds']}; threads: "
+        f"{machine['threads']} on {machine['cores']} cores of {machine['processor']}; "
+        f"{versions}. The load "
+        f"was {machine['load']} when it began.\n"
+    )
+
+
+def table(rows: dict[str, Any]) -> Iterator[str]:
+    """All rows that ran, the fastest to the end first."""
+    yield from header(
+        "Model",
+        "s an epoch",
+        "epochs",
+        "s to the end",
+        "recall@20",
+        "memory, MB",
+        "users a s",
+    )
+    for name, values in finished(rows):
+        users = values.get("users_a_second", {}).get("median")
+        yield row(
+            name,
+            number(values["epoch"]["median"]),
+            values["settings"].get("epochs", ""),
+            "≈ " * values["scaled"] + number(values["fit"]["median"]),
+            f"{values['recall']:.4f}",
+            f"{values['memory']} ({values['memory_before']})",
+            f"{float(f'{users:.2g}'):,.0f}" if users else "",
+        )
+    yield ""
+
+
+def finished(rows: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The rows that ran, the fastest to the end first."""
+    ran = [(name, values) for name, values in rows.items() if "fit" in values]
+    return sorted(ran, key=lambda pair: pair[1]["fit"]["median"])
+
+
+def failures(rows: dict[str, Any]) -> Iterator[str]:
+    """What did not run, and why."""
+    for name, values in rows.items():
+        if "failed" in values:
+            yield f"{name} did not run: `{values['failed']}`.\n"
+
+
+def goals(peers: dict[str, Any]) -> Iterator[str]:
+    """The ratios beside what they should be."""
+    yield from header("This", "over this", "of", "times", "goal")
+    for one in peers["ratios"]:
+        of = "an epoch" if one["what"] == "epoch" else "until recall@20 is 0.3535"
+        yield row(one["slow"], one["fast"], of, f"{one['ratio']:g}", f"≥ {one['goal']}")
+    yield ""
+
+
+def sizes(growth: dict[str, Any]) -> Iterator[str]:
+    """Time and memory of each size."""
+    yield from header("Edges", "nodes", "s a step", "s to set up", "memory, MB")
+    for one in growth["sizes"]:
+        seconds = (number(one[key]) for key in ("step", "set_up"))
+        yield row(
+            f"{one['edges']:,.0f}",
+            f"{one['nodes']:,.0f}",
+            *seconds,
+            f"{one['memory']:.0f}",
+        )
+    yield ""
+
+
+def floors(floor: dict[str, Any]) -> Iterator[str]:
+    """Measured times beside the floor's."""
+    over = "over the floor"
+    yield from header(
+        "Graph", "edges", "GB a s", "gather, ms", "product, ms", over, "step, ms", over
+    )
+    for name, one in floor["graphs"].items():
+        keys = ("gather_gb_a_second", "gather_ms", "product_ms", "product_over_floor")
+        values = (number(one[key]) for key in (*keys, "step_ms", "step_over_floor"))
+        yield row(name, f"{one['edges']:,}", *values)
+    yield ""
+
+
+def processes(shards: dict[str, Any]) -> Iterator[str]:
+    """Edges, memory and time with each number of processes."""
+    yield from header("Processes", "edges a process", "memory, MiB", "s a step")
+    for number_of, one in shards["processes"].items():
+        edges, memory = max(one["edges a process"]), max(one["peak MiB a process"])
+        yield row(number_of, f"{edges:,}", memory, number(one["seconds a step"]))
+
+
+def number(value: float) -> str:
+    """Three digits, and no more decimals than they need."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def header(*names: str) -> Iterator[str]:
+    """A table's first two lines."""
+    yield row(*names)
+    yield row(*("---" for _ in names))
+
+
+def row(*cells: object) -> str:
+    """A table's line."""
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def draw(path: Path) -> None:
+    """Each model's time to the end with its recall, and the growth of a step."""
+    set_style()
+    fig, (left, right) = plt.subplots(1, 2, figsize=(10, 5.6), width_ratios=(1.3, 1))
+    ran = finished(result("peers")["rows"])[::-1]
+    for place, (name, values) in enumerate(ran):
+        seconds = values["fit"]["median"]
+        color = COLORS["LightGCN" if name.startswith("recbook") else "Popularity"]
+        left.scatter(seconds, place, color=color, zorder=3)
+        text = f"  {values['recall']:.3f}"
+        left.annotate(text, (seconds, place), va="center", fontsize=10)
+    names = [
+        name.replace(", to the original's recall", "\nto 0.3535") for name, _ in ran
+    ]
+    left.set_yticks(range(len(ran)), names, fontsize=10)
+    left.set(xscale="log", xlabel="seconds to the end, and recall@20")
+    left.margins(x=0.2)
+    growth = result("growth")
+    edges, step = ([one[key] for one in growth["sizes"]] for key in ("edges", "step"))
+    right.loglog(edges, step, "o-", color=COLORS["LightGCN"])
+    right.annotate(
+        f"edges to the power of {growth['exponent']:.2f}",
+        (0.04, 0.92),
+        xycoords="axes fraction",
+    )
+    right.set(xlabel="edges", ylabel="seconds a step")
+    fig.savefig(path)
+    plt.close(fig)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
+    draw(PAGE.with_suffix(".png"))

@@ -1,0 +1,76 @@
+"""The benchmarks' own parts, without a clock; the page is what the result files say."""
+
+import json
+import runpy
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks import growth, peers
+from recbook.data import Split
+
+BOOK = Path(__file__).parents[1] / "book"
+
+
+def test_a_generated_graph_has_power_law_degrees_and_no_double_edge() -> None:
+    graph = growth.power_law_graph(50_000, seed=1)
+    assert len(graph) == 50_000 and graph.num_users == graph.num_items == 2_000
+    assert len(torch.unique(graph.user * graph.num_items + graph.item)) == 50_000
+    for degree in (graph.user_degree, graph.item_degree):
+        largest = degree.sort(descending=True).values[20:500].double()  # the head saturates
+        rank = np.arange(21, 501)
+        assert growth.exponent(rank, largest.numpy()) == pytest.approx(-0.7, abs=0.1)
+
+
+def test_a_generated_graph_hangs_on_its_seed_alone() -> None:
+    one, same, other = (growth.power_law_graph(1_000, seed) for seed in (3, 3, 4))
+    assert torch.equal(one.user, same.user) and torch.equal(one.item, same.item)
+    assert not torch.equal(one.user, other.user)
+
+
+def test_the_exponent_is_the_slope_of_the_logarithms() -> None:
+    edges = [1e5, 1e6, 1e7]
+    assert growth.exponent(edges, [2e-6 * n**1.2 for n in edges]) == pytest.approx(1.2)
+    assert growth.exponent(edges, [5.0] * 3) == pytest.approx(0)
+
+
+def test_ratios_are_medians_over_rounds_and_skip_what_did_not_run() -> None:
+    rows: dict[str, Any] = {
+        "PyG LightGCN, edge list": {"epoch": {"all": [20.0, 40.0, 10.0]}},
+        "recbook LightGCN": {"epoch": {"all": [1.0, 1.0, 1.0]}},
+        "RecBole LightGCN": {"failed": "no such package"},
+        "original LightGCN, messages": {"epoch": {"all": [10.0]}},
+        peers.FIRST: {"epoch": {"all": [0.1]}, "fit": {"all": [1.0]}},
+    }
+    found = {one["slow"]: one["ratio"] for one in peers.ratios(rows, {"original": 44})}
+    assert found == {"PyG LightGCN, edge list": 20, "original LightGCN, messages": 440}
+
+
+def test_a_worker_takes_a_job_and_its_scores_are_measured(clusters: Split, tmp_path: Path) -> None:
+    bench = peers.Bench(clusters, tmp_path)
+    row = peers.Row("recbook", "LightGCN by messages", steps=1)
+    result, reports = bench.run(row, {"epochs": 3, "lr": 0.01, "reg": 1e-4}, keep=(1, 3))
+    assert len(result["laps"]) == 3 and len(reports) == 2
+    assert result["memory"] >= result["memory_before"] > 0 and "torch" in result["versions"]
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        bench.run(row, {"epochs": 1})
+    assert peers.why(failed.value) == "KeyError: 'lr'"
+
+
+def test_every_row_has_settings_that_were_chosen_on_validation() -> None:
+    for name, row in peers.ROWS.items():
+        assert bool(row.grid) != bool(row.ledger) and peers.settings_of(name), name
+    assert set(json.loads(peers.CHOSEN.read_text())) <= set(peers.ROWS)
+
+
+def test_the_page_is_what_the_result_files_say() -> None:
+    script = runpy.run_path(str(BOOK / "benchmarks.py"))
+    text = script["page"]()
+    assert (BOOK / "benchmarks.md").read_text() == text, "call python book/benchmarks.py"
+    assert (BOOK / "benchmarks.png").stat().st_size < 150_000
+    peer = json.loads(peers.RESULT.read_text())["rows"]["recbook LightGCN"]
+    assert f"| {peer['recall']:.4f} |" in text and "to the power of **" in text
