@@ -21,7 +21,7 @@ from recbook.data import Interactions, Split, pairs_digest
 from recbook.evaluation import evaluate
 from recbook.graph import bipartite_edge_index, normalized_adjacency
 from recbook.losses import bpr_loss, l2_penalty, softmax_loss_in_blocks
-from recbook.memory import check_memory
+from recbook.memory import check_memory, keep_freed_memory
 from recbook.models.base import EmbeddingModel
 from recbook.sampling import TripletSampler
 
@@ -119,6 +119,7 @@ def train(
     }
     _check(model, split, epochs=epochs, **settings)
     _check_memory(model, split.train)
+    keep_freed_memory()
     model.reset_parameters(seed)
     if start is not None:
         if start.shape != model.embedding.weight.shape:
@@ -295,16 +296,17 @@ def train_step(
         optimizer: of the model's parameters.
         hardest: of each pair's negatives take only the one that scores highest.
     """
-    user, item, *neg_items = batch
     user_emb, item_emb = model(adj)
-    user_vec = user_emb[user]
-    pos_score = (user_vec * item_emb[item]).sum(1)
-    neg_score = torch.stack([(user_vec * item_emb[neg_item]).sum(1) for neg_item in neg_items])
+    user, items = batch[0], batch[1:].flatten()
+    # index_select, because the gradient of [] sorts the positions first: five times as slow
+    item_vec = item_emb.index_select(0, items).unflatten(0, (len(batch) - 1, -1))
+    score = (user_emb.index_select(0, user) * item_vec).sum(-1)
+    pos_score, neg_score = score[0], score[1:]
     if hardest:
         neg_score = neg_score.amax(0)
-    layer0 = model.embedding.weight
-    nodes = torch.cat([user, *(row + model.num_users for row in batch[1:])])
-    penalty = l2_penalty(*layer0[nodes].chunk(len(batch)))
+    nodes = torch.cat([user, items + model.num_users])
+    layer0 = model.embedding.weight.index_select(0, nodes)
+    penalty = l2_penalty(*layer0.chunk(len(batch)))
     return descend(bpr_loss(pos_score, neg_score) + reg * penalty, optimizer)
 
 

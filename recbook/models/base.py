@@ -125,7 +125,8 @@ class EmbeddingModel(nn.Module, BaseRecommender):
 
     def split_nodes(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Node embeddings as those of the users and those of the items."""
-        return x[: self.num_users], x[self.num_users :]
+        user_emb, item_emb = x.split([self.num_users, self.num_items])
+        return user_emb, item_emb
 
     def score(self, users: Tensor) -> Tensor:
         """Dot products with all items, shape ``(len(users), num_items)``.

@@ -66,7 +66,9 @@ class NGCFConv(MessagePassing):
             ValueError: where ``graph`` is neither of the two, or of another number of nodes.
         """
         norm = None if is_adjacency(graph, len(x)) else edge_norm(graph, len(x))
-        out = self.lin_1(x) + self.propagate(graph, x=x, norm=norm)
+        out = self.propagate(graph, x=x, norm=norm)
+        if norm is not None:
+            out = out + self.lin_1(x)
         return F.leaky_relu(F.dropout(out, self.dropout, self.training))
 
     def message(self, x_j: Tensor, x_i: Tensor, norm: Tensor) -> Tensor:
@@ -74,13 +76,13 @@ class NGCFConv(MessagePassing):
         return norm.view(-1, 1) * (self.lin_1(x_j) + self.lin_2(x_j * x_i))
 
     def message_and_aggregate(self, adj: Tensor, x: Tensor) -> Tensor:
-        """All messages summed at their targets, shape ``(num_nodes, out_channels)``."""
+        """All messages summed at their targets, and the node's own, without storing any."""
         neighbours = propagate(adj, x)
-        weighted = neighbours @ self.lin_1.weight.T + (neighbours * x) @ self.lin_2.weight.T
+        out = self.lin_1(x + neighbours) + (neighbours * x) @ self.lin_2.weight.T
         if self.lin_1.bias is None:
-            return weighted
+            return out
         row_sum = propagate(adj, x.new_ones(len(x), 1))  # each message carries both biases
-        return weighted + row_sum * (self.lin_1.bias + self.lin_2.bias)
+        return out + row_sum * (self.lin_1.bias + self.lin_2.bias)
 
 
 class NGCF(EmbeddingModel):
