@@ -19,6 +19,7 @@ from benchmarks.growth import BATCH, power_law_graph
 from benchmarks.machine import describe
 from recbook.data import Interactions, load_movielens_100k, random_split, to_implicit
 from recbook.graph import propagate
+from recbook.memory import keep_freed_memory
 from recbook.models import LightGCN
 from recbook.sampling import TripletSampler
 from recbook.training import train_adjacency, train_step
@@ -28,6 +29,7 @@ ROUNDS, DIM, LAYERS, BYTES = 9, 64, 3, 4  # BYTES of a float
 
 def measure(train: Interactions) -> dict[str, float]:
     """Gather, product and step by turns; medians in milliseconds."""
+    keep_freed_memory()  # as train() does
     adj = train_adjacency(train)
     model = LightGCN(train.num_users, train.num_items, DIM, LAYERS)
     x = model.embedding.weight.detach()

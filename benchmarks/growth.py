@@ -19,6 +19,7 @@ import torch
 from benchmarks.machine import describe
 from benchmarks.workers.harness import peak_memory
 from recbook.data import Interactions
+from recbook.memory import keep_freed_memory
 from recbook.models import LightGCN
 from recbook.sampling import TripletSampler
 from recbook.training import train_adjacency, train_step
@@ -53,6 +54,7 @@ def power_law_graph(num_edges: int, seed: int = 0, exponent: float = 0.7) -> Int
 def measure(num_edges: int) -> dict[str, float]:
     """Train for some steps; run it in a fresh process, for the memory's sake."""
     train = power_law_graph(num_edges)
+    keep_freed_memory()  # as train() does
     model = LightGCN(train.num_users, train.num_items)
     start = time.perf_counter()
     adj, sampler = train_adjacency(train), TripletSampler(train)

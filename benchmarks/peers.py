@@ -82,6 +82,9 @@ ROWS = {
     "recbook MF-BPR": Row("recbook", "MF-BPR", ledger=AUDIT),
     "PyG LightGCN, sparse tensor": Row("recbook", "LightGCN in PyG, sparse", ledger=AUDIT),
     "PyG LightGCN, edge list": Row("recbook", "LightGCN in PyG, edge list", ledger=AUDIT, steps=8),
+    "PyG LightGCN, edge list, memory kept": Row(
+        "recbook", "LightGCN in PyG, edge list, kept", ledger=AUDIT, steps=8
+    ),
     "original LightGCN, messages": Row("recbook", "LightGCN by messages", ledger=POST, steps=8),
     "original NGCF, messages": Row("recbook", "NGCF by messages", ledger=POST, steps=2),
     "RecBole LightGCN": Row("recbole", "LightGCN", grid(n_layers=[3], **ADAM), EPOCHS),

@@ -40,8 +40,12 @@ SCALED = (
     "the recall is that of the same model in the ledger. The original's code path "
     "is messages along an edge list, without the original's sampler; PyG's sparse "
     "tensor has the weights of the edges in it, which is the fastest way that PyG "
-    "takes. *recbook LightGCN, softmax, to the original's recall* stops at the "
-    "first epoch with a test recall of {published} ({ours} epochs; the original's "
+    "takes. Both PyG rows train as PyG's documentation does; *memory kept* adds what "
+    "recbook's `train` does before it begins, and asks the C library to keep freed "
+    "memory: most of what an edge list costs is the kernel, which clears the pages of "
+    "the messages again and again ([chapter 12](12_scale.ipynb)). *recbook LightGCN, "
+    "softmax, to the original's recall* stops at the first epoch with a test recall "
+    "of {published} ({ours} epochs; the original's "
     "settings take {original}, the median over the seeds of the ledger).\n"
 )
 GROWTH = (

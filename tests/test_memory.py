@@ -1,3 +1,7 @@
+import platform
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -32,3 +36,23 @@ def test_what_is_free_is_not_always_known(monkeypatch: pytest.MonkeyPatch) -> No
     memory.check_memory({"a": (5, 10), "b": (50,)}, "")
     with pytest.raises(MemoryError, match="in each of 2 processes: needed"):
         memory.check_memory({"a": (51,)}, "", share=2)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no other C library has the option")
+def test_what_is_freed_is_kept_for_the_next_tensor() -> None:
+    code = """
+import resource, torch
+from recbook.memory import keep_freed_memory
+def pages():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(16_000_000)  # 64 MB: 15,625 pages, unless the kernel hands out larger ones
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+pages()
+given_back = pages()
+keep_freed_memory()
+pages()
+print(given_back, pages())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    given_back, kept = map(int, done.stdout.split())
+    assert given_back > 20 and kept < given_back / 10

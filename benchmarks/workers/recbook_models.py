@@ -7,7 +7,8 @@ from torch_geometric.nn.models import LightGCN as PyGLightGCN
 from recbook.data import Interactions, Split
 from recbook.evaluation import evaluate
 from recbook.graph import bipartite_edge_index
-from recbook.models import NGCF, EmbeddingModel, LightGCN
+from recbook.memory import keep_freed_memory
+from recbook.models import NGCF, LightGCN
 from recbook.sampling import TripletSampler
 from recbook.training import train_adjacency, train_step
 from recbook.tuning import FAMILIES
@@ -15,17 +16,39 @@ from recbook.tuning import FAMILIES
 BATCH = 1024
 
 
-class PyG(EmbeddingModel):
-    """PyG's LightGCN, called as recbook's is."""
+def pyg(graph_of, normalize, kept=False):
+    """How to train PyG's LightGCN as its documentation does; an epoch is the steps that are timed.
 
-    def __init__(self, num_users, num_items, normalize):
-        super().__init__(num_users, num_items, embedding_dim=64)
-        self.model = PyGLightGCN(num_users + num_items, 64, num_layers=3, normalize=normalize)
-        self.model.embedding = self.embedding
-        self.reset_parameters()
+    With ``kept`` it trains as recbook does, see :func:`recbook.memory.keep_freed_memory`.
+    """
 
-    def forward(self, graph):
-        return self.split_nodes(self.model.get_embedding(graph))
+    def run(data, settings, watch):
+        train = split_of(data).train
+        if kept:
+            keep_freed_memory()
+        num_users, graph = data.num_users, graph_of(train)
+        model = PyGLightGCN(num_users + data.num_items, 64, num_layers=3, normalize=normalize)
+        sampler = TripletSampler(train)
+        adam = torch.optim.Adam(model.parameters(), lr=settings["lr"])
+
+        def score():
+            emb = model.get_embedding(graph).detach()
+            return (emb[:num_users] @ emb[num_users:].T).numpy()
+
+        watch.start()
+        for _ in range(settings["epochs"]):
+            for user, item, neg_item in steps_of(sampler, watch):
+                items = torch.cat([item, neg_item]) + num_users
+                pairs = torch.stack([user.repeat(2), items])
+                rank, neg_rank = model(graph, pairs).chunk(2)
+                loss = model.recommendation_loss(rank, neg_rank, pairs.unique(), settings["reg"])
+                adam.zero_grad()
+                loss.backward()
+                adam.step()
+            watch.lap(score)
+        return score, None
+
+    return run
 
 
 def family(name):
@@ -45,12 +68,12 @@ def family(name):
     return run
 
 
-def steps(build, graph_of):
-    """How to train with recbook's step on another graph; an epoch is as many steps as are timed."""
+def messages(build):
+    """How to train with recbook's step along an edge list; an epoch is the steps that are timed."""
 
     def run(data, settings, watch):
         train = split_of(data).train
-        model, graph = build(data.num_users, data.num_items), graph_of(train)
+        model, graph = build(data.num_users, data.num_items), edge_list(train)
         sampler = TripletSampler(train)
         adam = torch.optim.Adam(model.parameters(), lr=settings["lr"], fused=True)
 
@@ -62,12 +85,17 @@ def steps(build, graph_of):
 
         watch.start()
         for _ in range(settings["epochs"]):
-            for batch in sampler.sample(BATCH * watch.steps).split(BATCH, dim=1):
+            for batch in steps_of(sampler, watch):
                 train_step(model, graph, batch, settings["reg"], adam)
             watch.lap(score)
         return score, None
 
     return run
+
+
+def steps_of(sampler, watch):
+    """The triplets of the steps that are timed."""
+    return sampler.sample(BATCH * watch.steps).split(BATCH, dim=1)
 
 
 def split_of(data):
@@ -90,12 +118,11 @@ def edge_list(train):
 MODELS = {
     name: family(name) for name in ("LightGCN", "LightGCN, softmax", "NGCF", "MF-BPR", "EASE")
 }
-MODELS["LightGCN in PyG, edge list"] = steps(lambda *size: PyG(*size, normalize=True), edge_list)
+MODELS["LightGCN in PyG, edge list"] = pyg(edge_list, normalize=True)
+MODELS["LightGCN in PyG, edge list, kept"] = pyg(edge_list, normalize=True, kept=True)
 # PyG at its best: the weights of the edges are in the matrix, not computed at every layer.
-MODELS["LightGCN in PyG, sparse"] = steps(
-    lambda *size: PyG(*size, normalize=False), train_adjacency
-)
-MODELS["LightGCN by messages"] = steps(LightGCN, edge_list)
-MODELS["NGCF by messages"] = steps(lambda *size: NGCF(*size, bias=True), edge_list)
+MODELS["LightGCN in PyG, sparse"] = pyg(train_adjacency, normalize=False)
+MODELS["LightGCN by messages"] = messages(LightGCN)
+MODELS["NGCF by messages"] = messages(lambda *size: NGCF(*size, bias=True))
 
 serve(MODELS)

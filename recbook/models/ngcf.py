@@ -23,8 +23,8 @@ class NGCFConv(MessagePassing):
     Takes the graph in either form, with results equal to 1e-5. An ``edge_index`` goes edge by edge
     through ``message``. The message is linear in the neighbour, so that the sum can move inside,
 
-    .. math:: \sum_j \frac{1}{\sqrt{d_i d_j}} \big( W_1 e_j + W_2 (e_j \odot e_i) \big)
-              = W_1 a_i + W_2 (a_i \odot e_i), \qquad a = \tilde{A} e,
+    .. math:: W_1 e_i + \sum_j \frac{1}{\sqrt{d_i d_j}} \big( W_1 e_j + W_2 (e_j \odot e_i) \big)
+              = W_1 (e_i + a_i) + W_2 (a_i \odot e_i), \qquad a = \tilde{A} e,
 
     and a sparse adjacency needs one product (``message_and_aggregate``).
 
@@ -67,7 +67,7 @@ class NGCFConv(MessagePassing):
         """
         norm = None if is_adjacency(graph, len(x)) else edge_norm(graph, len(x))
         out = self.propagate(graph, x=x, norm=norm)
-        if norm is not None:
+        if norm is not None:  # message_and_aggregate has the node's own already
             out = out + self.lin_1(x)
         return F.leaky_relu(F.dropout(out, self.dropout, self.training))
 
@@ -76,7 +76,7 @@ class NGCFConv(MessagePassing):
         return norm.view(-1, 1) * (self.lin_1(x_j) + self.lin_2(x_j * x_i))
 
     def message_and_aggregate(self, adj: Tensor, x: Tensor) -> Tensor:
-        """All messages summed at their targets, and the node's own, without storing any."""
+        """The node's own and all messages, summed, shape ``(num_nodes, out_channels)``."""
         neighbours = propagate(adj, x)
         out = self.lin_1(x + neighbours) + (neighbours * x) @ self.lin_2.weight.T
         if self.lin_1.bias is None:
