@@ -16,7 +16,7 @@ import torch
 from tqdm.auto import trange
 
 from benchmarks.growth import BATCH, power_law_graph
-from benchmarks.machine import describe
+from benchmarks.machine import describe, gather
 from recbook.data import Interactions, load_movielens_100k, random_split, to_implicit
 from recbook.graph import propagate
 from recbook.memory import keep_freed_memory
@@ -34,11 +34,10 @@ def measure(train: Interactions) -> dict[str, float]:
     model = LightGCN(train.num_users, train.num_items, DIM, LAYERS)
     x = model.embedding.weight.detach()
     column = adj.col_indices()
-    out = torch.empty(len(column), DIM)
     batch = TripletSampler(train).sample(BATCH)
     adam = torch.optim.Adam(model.parameters(), lr=0.005, fused=True)
     work: dict[str, Callable[[], object]] = {
-        "gather": lambda: torch.index_select(x, 0, column, out=out),
+        "gather": lambda: gather(x, column),
         "product": lambda: propagate(adj, x),
         "step": lambda: train_step(model, adj, batch, 1e-4, adam),
     }

@@ -2,7 +2,7 @@
 
 `OMP_NUM_THREADS=2 python -m benchmarks.growth` trains LightGCN for a few steps on graphs of 10^5 to
 10^7 edges whose degrees follow power laws, each in a process of its own, and stores the seconds a
-step, the peak memory and the exponent of their growth in growth.json.
+step, its floor (see floor.py), the peak memory and the exponents of growth in growth.json.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.machine import describe
+from benchmarks.machine import describe, gather
 from benchmarks.workers.harness import peak_memory
 from recbook.data import Interactions
 from recbook.memory import keep_freed_memory
@@ -65,12 +65,18 @@ def measure(num_edges: int) -> dict[str, float]:
         start = time.perf_counter()
         train_step(model, adj, batch, 1e-4, adam)
         seconds.append(time.perf_counter() - start)
+    memory, floors = peak_memory(), []
+    for _ in range(STEPS):
+        start = time.perf_counter()
+        gather(model.embedding.weight.detach(), adj.col_indices())
+        floors.append(2 * model.num_layers * (time.perf_counter() - start))
     return {
         "edges": num_edges,
         "nodes": 2 * train.num_users,
         "set_up": set_up,
         "step": statistics.median(seconds[1:]),  # the first one warms up
-        "memory": peak_memory(),
+        "floor": statistics.median(floors),  # to read the rows that the step's products read
+        "memory": memory,
     }
 
 
@@ -92,8 +98,8 @@ def main() -> None:
     machine = describe()
     runs: dict[int, list[dict[str, float]]] = {edges: [] for edges in EDGES if edges <= args.most}
     for _ in range(args.rounds):
-        for edges, found in runs.items():
-            command = [sys.executable, "-m", "benchmarks.growth", "--one", str(edges)]
+        for size, found in runs.items():
+            command = [sys.executable, "-m", "benchmarks.growth", "--one", str(size)]
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
             found.append(json.loads(done.stdout.splitlines()[-1]))
             print(found[-1])
@@ -103,19 +109,23 @@ def main() -> None:
         counts = {key: int(medians.pop(key)) for key in ("edges", "nodes")}
         sizes.append(counts | {key: float(f"{value:.4g}") for key, value in medians.items()})
     first, last = sizes[0], sizes[-1]
+    edges = [one["edges"] for one in sizes]
     result = {
         "command": "python -m benchmarks.growth",
         "what": f"LightGCN, 3 layers, dimension 64, steps of {BATCH:,} triplets",
         "machine": machine,
         "rounds": args.rounds,
         "sizes": sizes,
-        "exponent": round(exponent(*([one[key] for one in sizes] for key in ("edges", "step"))), 3),
+        "exponent": round(exponent(edges, [one["step"] for one in sizes]), 3),
+        "exponent_of_floor": round(exponent(edges, [one["floor"] for one in sizes]), 3),
         "bytes_an_edge": round(
             (last["memory"] - first["memory"]) * 2**20 / (last["edges"] - first["edges"])
         ),
     }
     Path(__file__).with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps({key: result[key] for key in ("exponent", "bytes_an_edge")}))
+    print(
+        json.dumps({key: result[key] for key in ("exponent", "exponent_of_floor", "bytes_an_edge")})
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a benchmark ran on."""
+"""What a benchmark ran on, and how fast that reads rows."""
 
 import os
 import platform
@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 
 def describe() -> dict[str, object]:
@@ -23,3 +24,13 @@ def describe() -> dict[str, object]:
             **{name: version(name) for name in ("recbook", "torch", "torch-geometric")},
         },
     }
+
+
+def gather(x: Tensor, position: Tensor, block: int = 4096) -> None:
+    """Read the rows of ``x`` at the positions, in their order; what is written stays in the cache.
+
+    Whatever multiplies by an adjacency has to read these rows, so that this is a product's floor.
+    """
+    rows = torch.empty(block, x.shape[1])
+    for some in position.split(block):
+        torch.index_select(x, 0, some, out=rows[: len(some)])

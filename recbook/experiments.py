@@ -507,7 +507,6 @@ def gowalla(runs: Runs) -> dict[str, Any]:
     for number in (1, 2, 3, 4):
         name = f"LightGCN, softmax, {number} layer{'s' * (number > 1)}"
         families[name] = layers(number, runs.folder / f"{number} layers")
-    families["LightGCN, softmax, 2 layers, cosines alone"] = layers(2, runs.folder / "alone", 0.0)
 
     def refit(family: Family, settings: Settings) -> dict[str, Any]:
         start = time.perf_counter()
