@@ -60,9 +60,10 @@ GROWTH = (
 )
 FLOOR = (
     "A product with the adjacency has to read one row of 64 floats for each stored "
-    "edge. The floor is the time that this machine takes to gather these rows by "
-    "the graph's own column indices, into a few that stay in the cache; a step has "
-    "six products, and its floor is six times as long.\n"
+    "edge. The yardstick is the time that PyTorch's `index_select` takes to read these "
+    "rows by the graph's own column indices, into a few that stay in the cache; a step "
+    "has six products, and its floor is six times as long. Below 1 the product reads "
+    "better than `index_select` does.\n"
 )
 SHARDS = (
     "`recbook.distributed` trains LightGCN with its rows, its edges and Adam's state "
