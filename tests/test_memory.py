@@ -47,11 +47,9 @@ def pages():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     torch.ones(16_000_000)  # 64 MB: 15,625 pages, unless the kernel hands out larger ones
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-pages()
-given_back = pages()
+given_back = min(pages() for _ in range(5))
 keep_freed_memory()
-pages()
-print(given_back, pages())
+print(given_back, min(pages() for _ in range(5)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     given_back, kept = map(int, done.stdout.split())
