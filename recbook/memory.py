@@ -68,7 +68,8 @@ def keep_freed_memory() -> None:
     """Keep what this process frees for what it allocates next; only glibc, Linux's usual C library.
 
     Left alone, glibc gives a freed tensor of more than 32 MB back to the kernel, which clears every
-    page of the next one: a sum of two tensors of 52 MB then takes six times as long.
+    page of the next one: a sum of two tensors of 52 MB then takes six times as long. The price is
+    room between what is kept: up to twice the memory of large tensors was seen.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:

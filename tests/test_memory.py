@@ -43,13 +43,14 @@ def test_what_is_freed_is_kept_for_the_next_tensor() -> None:
     code = """
 import resource, torch
 from recbook.memory import keep_freed_memory
+table = torch.ones(16_000_000)  # 64 MB: 15,625 pages, unless the kernel hands out larger ones
 def pages():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    torch.ones(16_000_000)  # 64 MB: 15,625 pages, unless the kernel hands out larger ones
+    table + table * table
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-given_back = min(pages() for _ in range(5))
+given_back = min(pages() for _ in range(10))
 keep_freed_memory()
-print(given_back, min(pages() for _ in range(5)))
+print(given_back, min(pages() for _ in range(30)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     given_back, kept = map(int, done.stdout.split())
