@@ -238,7 +238,7 @@ def draw(path: Path) -> None:
     ):
         label = f"{key}: edges to the power of {growth[power]:.2f}"
         right.loglog(edges, [one[key] for one in growth["sizes"]], label=label, **style)
-    right.legend()
+    right.legend(loc="upper left", fontsize=9)
     right.set(xlabel="edges", ylabel="seconds a step")
     fig.savefig(path)
     plt.close(fig)
