@@ -1,7 +1,7 @@
 """How near a training step is to what the machine's memory allows.
 
-`OMP_NUM_THREADS=2 python -m benchmarks.floor` measures how fast this machine gathers rows of 64
-floats by the graph's own column indices. Whatever multiplies by the adjacency has to gather one row
+`OMP_NUM_THREADS=2 python -m benchmarks.floor` measures how fast this machine reads rows of 64
+floats by the graph's own column indices. Whatever multiplies by the adjacency has to read one row
 for each stored edge: that time is the floor of a product. What products and a step take over their
 floors goes to floor.json.
 """
@@ -16,7 +16,7 @@ import torch
 from tqdm.auto import trange
 
 from benchmarks.growth import BATCH, power_law_graph
-from benchmarks.machine import describe, gather
+from benchmarks.machine import describe, read_rows
 from recbook.data import Interactions, load_movielens_100k, random_split, to_implicit
 from recbook.graph import propagate
 from recbook.memory import keep_freed_memory
@@ -28,16 +28,15 @@ ROUNDS, DIM, LAYERS, BYTES = 9, 64, 3, 4  # BYTES of a float
 
 
 def measure(train: Interactions) -> dict[str, float]:
-    """Gather, product and step by turns; medians in milliseconds."""
+    """Read, multiply and step by turns; medians in milliseconds."""
     keep_freed_memory()  # as train() does
     adj = train_adjacency(train)
     model = LightGCN(train.num_users, train.num_items, DIM, LAYERS)
     x = model.embedding.weight.detach()
-    column = adj.col_indices()
     batch = TripletSampler(train).sample(BATCH)
     adam = torch.optim.Adam(model.parameters(), lr=0.005, fused=True)
     work: dict[str, Callable[[], object]] = {
-        "gather": lambda: gather(x, column),
+        "floor": lambda: read_rows(adj, x),
         "product": lambda: propagate(adj, x),
         "step": lambda: train_step(model, adj, batch, 1e-4, adam),
     }
@@ -48,16 +47,16 @@ def measure(train: Interactions) -> dict[str, float]:
             do()
             times[name].append((time.perf_counter() - start) * 1000)
     ms = {name: statistics.median(found[2:]) for name, found in times.items()}  # two warm up
-    moved = len(column) * DIM * BYTES
+    moved = adj.values().numel() * DIM * BYTES
     products = 2 * LAYERS  # there, and back for the gradient
     return {
         "edges": len(train),
         "nodes": len(x),
         "read_by_a_product_mb": round(moved / 1e6, 1),
-        "gather_gb_a_second": round(moved / ms["gather"] / 1e6, 2),
+        "floor_gb_a_second": round(moved / ms["floor"] / 1e6, 2),
         **{f"{name}_ms": round(value, 2) for name, value in ms.items()},
-        "product_over_floor": round(ms["product"] / ms["gather"], 2),
-        "step_over_floor": round(ms["step"] / (products * ms["gather"]), 2),
+        "product_over_floor": round(ms["product"] / ms["floor"], 2),
+        "step_over_floor": round(ms["step"] / (products * ms["floor"]), 2),
     }
 
 

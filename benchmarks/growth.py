@@ -16,10 +16,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.machine import describe, gather
-from benchmarks.workers.harness import peak_memory
+from benchmarks.machine import describe, read_rows
 from recbook.data import Interactions
-from recbook.memory import keep_freed_memory
+from recbook.memory import keep_freed_memory, peak_bytes
 from recbook.models import LightGCN
 from recbook.sampling import TripletSampler
 from recbook.training import train_adjacency, train_step
@@ -65,10 +64,10 @@ def measure(num_edges: int) -> dict[str, float]:
         start = time.perf_counter()
         train_step(model, adj, batch, 1e-4, adam)
         seconds.append(time.perf_counter() - start)
-    memory, floors = peak_memory(), []
+    memory, floors = peak_bytes(torch.device("cpu")), []
     for _ in range(STEPS):
         start = time.perf_counter()
-        gather(model.embedding.weight.detach(), adj.col_indices())
+        read_rows(adj, model.embedding.weight.detach())
         floors.append(2 * model.num_layers * (time.perf_counter() - start))
     return {
         "edges": num_edges,
@@ -76,7 +75,7 @@ def measure(num_edges: int) -> dict[str, float]:
         "set_up": set_up,
         "step": statistics.median(seconds[1:]),  # the first one warms up
         "floor": statistics.median(floors),  # to read the rows that the step's products read
-        "memory": memory,
+        "memory": memory / 2**20,  # in MB
     }
 
 

@@ -2,11 +2,13 @@
 
 import os
 import platform
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+from recbook.ledger import versions
 
 
 def describe() -> dict[str, object]:
@@ -19,18 +21,15 @@ def describe() -> dict[str, object]:
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "load": round(os.getloadavg()[0], 1),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("recbook", "torch", "torch-geometric")},
-        },
+        "versions": versions(),
     }
 
 
-def gather(x: Tensor, position: Tensor, block: int = 4096) -> None:
-    """Read the rows of ``x`` at the positions, in their order; what is written stays in the cache.
+def read_rows(adj: Tensor, x: Tensor) -> None:
+    """Read the row of ``x`` at each entry of a CSR matrix, and add up those of a row, unweighted.
 
-    Whatever multiplies by an adjacency has to read these rows, so that this is a product's floor.
+    Whatever multiplies by the matrix has to do as much. ``embedding_bag`` is the fastest way known
+    here, because it asks for the rows ahead of time.
     """
-    rows = torch.empty(block, x.shape[1])
-    for some in position.split(block):
-        torch.index_select(x, 0, some, out=rows[: len(some)])
+    starts = adj.crow_indices()
+    F.embedding_bag(adj.col_indices(), x, starts, mode="sum", include_last_offset=True)

@@ -39,8 +39,8 @@ SCALED = (
     "≈ marks what was not run to its end: a few steps were timed and scaled up, and "
     "the recall is that of the same model in the ledger. The original's code path "
     "is messages along an edge list, without the original's sampler; PyG's sparse "
-    "tensor has the weights of the edges in it, which is the fastest way that PyG "
-    "takes. Both PyG rows train as PyG's documentation does; *memory kept* adds what "
+    "tensor is recbook's matrix, with the weights of the edges in it: PyG at its best. "
+    "All PyG rows train as PyG's documentation does; *memory kept* adds what "
     "recbook's `train` does before it begins, and asks the C library to keep freed "
     "memory: most of what an edge list costs is the kernel, which clears the pages of "
     "the messages again and again ([chapter 12](12_scale.ipynb)). *recbook LightGCN, "
@@ -54,16 +54,15 @@ GROWTH = (
     "**{exponent:.2f}** (least squares in logarithms; the goal is at most 1.1), and "
     "memory by {bytes_an_edge:,} bytes an edge, the nodes' embeddings, gradients "
     "and Adam's two moments included. The operations grow to the power of 1; the "
-    "*floor*, which only reads the rows that the products of a step read, grows on "
-    "this machine to the power of {exponent_of_floor:.2f}, because small tables stay "
-    "in a cache and large ones do not.\n"
+    "*floor*, which only reads and adds the rows that the products of a step read, "
+    "grows on this machine to the power of {exponent_of_floor:.2f}.\n"
 )
 FLOOR = (
     "A product with the adjacency has to read one row of 64 floats for each stored "
-    "edge. The yardstick is the time that PyTorch's `index_select` takes to read these "
-    "rows by the graph's own column indices, into a few that stay in the cache; a step "
-    "has six products, and its floor is six times as long. Below 1 the product reads "
-    "better than `index_select` does.\n"
+    "edge. The floor is the time that PyTorch's `embedding_bag` takes to read these "
+    "rows by the graph's own column indices and to add them up without weights; it is "
+    "the fastest reader known here, because it asks for rows ahead of time. A step has "
+    "six products, and its floor is six times as long.\n"
 )
 SHARDS = (
     "`recbook.distributed` trains LightGCN with its rows, its edges and Adam's state "
@@ -180,10 +179,10 @@ def floors(floor: dict[str, Any]) -> Iterator[str]:
     """Measured times beside the floor's."""
     over = "over the floor"
     yield from header(
-        "Graph", "edges", "GB a s", "gather, ms", "product, ms", over, "step, ms", over
+        "Graph", "edges", "GB a s", "floor, ms", "product, ms", over, "step, ms", over
     )
     for name, one in floor["graphs"].items():
-        keys = ("gather_gb_a_second", "gather_ms", "product_ms", "product_over_floor")
+        keys = ("floor_gb_a_second", "floor_ms", "product_ms", "product_over_floor")
         values = (number(one[key]) for key in (*keys, "step_ms", "step_over_floor"))
         yield row(name, f"{one['edges']:,}", *values)
     yield ""

@@ -516,7 +516,8 @@ def gowalla(runs: Runs) -> dict[str, Any]:
         return report | {"fit": fitted - start, "evaluate": time.perf_counter() - fitted}
 
     some = torch.randperm(part.train.num_users, generator=torch.Generator().manual_seed(0))[:5000]
-    asked = Split(part.train, test=of_users(part.test, some), val=of_users(part.test, some))
+    val = of_users(part.test, some)
+    asked = Split(part.train, test=val, val=val)
     rows = {}
     for name, family in families.items():
         choice = chosen_by(runs, name, family, "hidden", asked)
@@ -762,10 +763,10 @@ def main() -> None:
             failed |= bool(lines)
         else:
             if name == "gowalla":
-                split, seeds, data = load_gowalla(), [0], ["Gowalla, the authors' split"]
+                data, split, seeds = "Gowalla, the authors' split", load_gowalla(), [0]
             else:
-                split, seeds, data = random_split(liked()), SEEDS, []
-            write_entry(name, command, split, seeds, results, seconds, *data)
+                data, split, seeds = "MovieLens-100K, ratings >= 3", random_split(liked()), SEEDS
+            write_entry(name, command, data, split, seeds, results, seconds)
         runs.path.unlink()
         shutil.rmtree(runs.path.with_suffix(""), ignore_errors=True)
     sys.exit(failed)

@@ -27,15 +27,16 @@ __all__ = ["WithPopularity", "company", "hide", "hide_alike", "layers", "of_user
 
 def hide(train: Interactions, hidden: Tensor) -> Split:
     """Hide the interactions at which ``hidden`` is true, as a test part."""
-    size = train.num_users, train.num_items
-    kept, test = (Interactions(train.user[x], train.item[x], *size) for x in (~hidden, hidden))
-    return Split(kept, test=test)
+    return Split(_some(train, ~hidden), test=_some(train, hidden))
 
 
 def of_users(part: Interactions, users: Tensor) -> Interactions:
     """The interactions of some users alone."""
-    mine = torch.isin(part.user, users)
-    return Interactions(part.user[mine], part.item[mine], part.num_users, part.num_items)
+    return _some(part, torch.isin(part.user, users))
+
+
+def _some(part: Interactions, which: Tensor) -> Interactions:
+    return Interactions(part.user[which], part.item[which], part.num_users, part.num_items)
 
 
 def hide_alike(train: Interactions, share: float = 0.2, seed: int = 0) -> Split:
@@ -47,8 +48,8 @@ def hide_alike(train: Interactions, share: float = 0.2, seed: int = 0) -> Split:
     """
     generator = torch.Generator().manual_seed(seed)
     item_emb = F.normalize(smooth_start(train, 64)[train.num_users :])
-    start, item = train.by_user
-    user = torch.repeat_interleave(torch.arange(train.num_users), start.diff())
+    start, _ = train.by_user
+    user, item = train.pairs_of(torch.arange(train.num_users))
     drawn = start[:-1] + (torch.rand(train.num_users, generator=generator) * start.diff()).long()
     near = (item_emb[item] * item_emb[item[drawn.clamp(max=len(item) - 1)]][user]).sum(1)
     near += 0.3 * torch.rand(len(item), generator=generator)
@@ -66,13 +67,13 @@ def company(split: Split, num_users: int = 3000) -> dict[str, float]:
     """
     matrix = user_item_matrix(split.train)
     columns = (matrix @ diags_array(inv_sqrt(split.train.item_degree))).tocsc()
-    (train_start, train_item), (start, item) = split.train.by_user, split.test.by_user
     several = torch.nonzero((split.test.user_degree > 1) & (split.train.user_degree > 0)).flatten()
     pick = torch.randperm(len(several), generator=torch.Generator().manual_seed(0))[:num_users]
     means = []
-    for user in several[pick].tolist():
-        hidden = columns[:, item[start[user] : start[user + 1]].numpy()]
-        seen = columns[:, train_item[train_start[user] : train_start[user + 1]].numpy()]
+    for user in several[pick].split(1):
+        hidden, seen = (
+            columns[:, part.pairs_of(user)[1].numpy()] for part in (split.test, split.train)
+        )
         among = (hidden.T @ hidden).toarray()
         others = ~np.eye(len(among), dtype=bool)
         means.append([among[others].mean(), (hidden.T @ seen).mean()])

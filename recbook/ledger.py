@@ -18,7 +18,15 @@ from typing import Any
 
 from recbook.data import Split, pairs_digest
 
-__all__ = ["FOLDER", "disagreements", "figures", "read_entry", "split_digest", "write_entry"]
+__all__ = [
+    "FOLDER",
+    "disagreements",
+    "figures",
+    "read_entry",
+    "split_digest",
+    "versions",
+    "write_entry",
+]
 
 FOLDER = Path(__file__).parent / "results"
 
@@ -26,22 +34,22 @@ FOLDER = Path(__file__).parent / "results"
 def write_entry(
     name: str,
     command: str,
+    data: str,
     split: Split,
     seeds: list[int],
     results: Any,
     seconds: float,
-    data: str = "MovieLens-100K, ratings >= 3",
 ) -> Path:
     """Store an entry: first under a temporary name, so that a reader sees the old one or the new.
 
     Args:
         name: of the file, without its ending.
         command: what to type to make the entry again.
+        data: what the split is of.
         split: what the models were trained and tested on; its digest is stored.
         seeds: the training seeds of each model that draws something.
         results: nested dicts and lists of numbers.
         seconds: how long they took to make; the date is today's.
-        data: what the split is of.
 
     Returns:
         The file.
@@ -52,10 +60,7 @@ def write_entry(
         "seconds": round(seconds),
         "seeds": seeds,
         "data": {"name": data, "digest": split_digest(split)},
-        "versions": {
-            "python": platform.python_version(),
-            **{package: version(package) for package in ("recbook", "torch", "torch-geometric")},
-        },
+        "versions": versions(),
         "results": results,
     }
     path = FOLDER / f"{name}.json"
@@ -64,6 +69,12 @@ def write_entry(
     os.chmod(file.name, 0o644)  # a temporary file is its owner's alone
     os.replace(file.name, path)
     return path
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of the packages that a result hangs on."""
+    packages = ("recbook", "torch", "torch-geometric")
+    return {"python": platform.python_version()} | {name: version(name) for name in packages}
 
 
 def read_entry(name: str) -> dict[str, Any]:

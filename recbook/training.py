@@ -322,7 +322,7 @@ def softmax_step(
     """Propagate, then one step of Adam on the softmax loss of some users; returns it."""
     user_emb, item_emb = model(adj)
     row, item = (x.to(user_emb.device) for x in positive)
-    user_vec = user_emb[users.to(user_emb.device)]
+    user_vec = user_emb.index_select(0, users.to(user_emb.device))
     loss = softmax_loss_in_blocks(user_vec, item_emb, (row, item), temperature)
     return descend(loss + reg * l2_penalty(model.embedding.weight), optimizer)
 

@@ -17,7 +17,9 @@ def test_an_entry_comes_back(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clusters: Split
 ) -> None:
     monkeypatch.setattr(ledger, "FOLDER", tmp_path)
-    ledger.write_entry("trial", "make trial", clusters, [0, 1], {"a": [0.25, {"b": 3}]}, 61.7)
+    ledger.write_entry(
+        "trial", "make trial", "clusters", clusters, [0, 1], {"a": [0.25, {"b": 3}]}, 61.7
+    )
     entry = ledger.read_entry("trial")
     assert entry["results"] == {"a": [0.25, {"b": 3}]}
     assert (entry["command"], entry["seeds"]) == ("make trial", [0, 1])
@@ -69,7 +71,7 @@ def test_a_second_run_is_compared_and_not_stored(
     monkeypatch.setattr(experiments, "user_cache_path", lambda _: tmp_path)
     monkeypatch.setattr(ledger, "FOLDER", tmp_path)
     monkeypatch.setattr("sys.argv", ["experiments", "--check", "trial"])
-    ledger.write_entry("trial", "", clusters, [0], trial(0.35), 1)
+    ledger.write_entry("trial", "", "clusters", clusters, [0], trial(0.35), 1)
     before = (tmp_path / "trial.json").read_text()
     for recall, lines in ((0.345, 0), (0.37, 1)):
         experiments.EXPERIMENTS["trial"] = lambda _, recall=recall: trial(recall)
