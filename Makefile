@@ -63,11 +63,11 @@ bench: $(STAMP)  ## compare speeds and memory on an idle machine, and store the 
 	$(PY) -m benchmarks.growth
 	$(PY) -m benchmarks.floor
 	$(PY) -m benchmarks.distributed
-	$(PY) book/benchmarks.py
+	$(PY) -m book.benchmarks
 
 results: $(STAMP)  ## make the ledger again: every figure that the book quotes [EXPERIMENT=original]
 	TQDM_DISABLE= $(PY) -m recbook.experiments $(EXPERIMENT)
-	$(PY) book/status.py
+	$(PY) -m book.status
 
 format: $(STAMP)  ## format package, tests and chapters
 	.venv/bin/ruff format .

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+from book.tables import header, row
 from recbook.plotting import COLORS, set_style
 
 PAGE = Path(__file__).with_suffix(".md")
@@ -199,17 +200,6 @@ def processes(shards: dict[str, Any]) -> Iterator[str]:
 def number(value: float) -> str:
     """Three digits, and no more decimals than they need."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def header(*names: str) -> Iterator[str]:
-    """A table's first two lines."""
-    yield row(*names)
-    yield row(*("---" for _ in names))
-
-
-def row(*cells: object) -> str:
-    """A table's line."""
-    return f"| {' | '.join(map(str, cells))} |"
 
 
 def draw(path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from book.tables import header, row
 from recbook.ledger import FOLDER, read_entry
 
 PAGE = Path(__file__).with_name("status.md")
@@ -127,17 +128,6 @@ def figure(values: dict[str, Any], measure: str) -> str:
     if low_high[0] is not None and (measure in interval or measure == "recall"):
         text += f" [{low_high[0]:.4f}, {low_high[1]:.4f}]"
     return text
-
-
-def header(*names: str) -> Iterator[str]:
-    """A table's first two lines."""
-    yield row(*names)
-    yield row(*("---" for _ in names))
-
-
-def row(*cells: object) -> str:
-    """A table's line."""
-    return f"| {' | '.join(map(str, cells))} |"
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def test_every_row_has_settings_that_were_chosen_on_validation() -> None:
 def test_the_page_is_what_the_result_files_say() -> None:
     script = runpy.run_path(str(BOOK / "benchmarks.py"))
     text = script["page"]()
-    assert (BOOK / "benchmarks.md").read_text() == text, "call python book/benchmarks.py"
+    assert (BOOK / "benchmarks.md").read_text() == text, "call python -m book.benchmarks"
     assert (BOOK / "benchmarks.png").stat().st_size < 150_000
     peer = json.loads(peers.RESULT.read_text())["rows"]["recbook LightGCN"]
     assert f"| {peer['recall']:.4f} |" in text and "to the power of **" in text

@@ -128,7 +128,7 @@ def test_what_is_no_unknown_figure(text: str) -> None:
 
 def test_the_status_page_is_what_the_ledger_says() -> None:
     page = runpy.run_path(str(BOOK / "status.py"))["status"]() + "\n"
-    assert STATUS.read_text() == page, "call python book/status.py, or make results"
+    assert STATUS.read_text() == page, "call python -m book.status, or make results"
     lines = page.splitlines()
     assert any(line.startswith("| LightGCN recall@20 | 0.3535 | 0.355") for line in lines)
     recall = ledger.read_entry("audit")["results"]["tuned"]["NGCF"]["mean"]["recall"]
