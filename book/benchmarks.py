@@ -72,8 +72,9 @@ SHARDS = (
     "what one process more costs, not what it gains.\n"
 )
 ALT = (
-    "Left: each model's seconds of training, from the fastest to the slowest, with its "
-    "recall at 20. Right: seconds a step, and its floor, against the number of edges."
+    "Above: each model's seconds of training, from the fastest to the slowest, with "
+    "its recall at 20. Below: seconds a step, and its floor, against the number of "
+    "edges."
 )
 
 
@@ -205,20 +206,20 @@ def number(value: float) -> str:
 def draw(path: Path) -> None:
     """Each model's time to the end with its recall, and the growth of a step."""
     set_style()
-    fig, (left, right) = plt.subplots(1, 2, figsize=(10, 5.6), width_ratios=(1.3, 1))
+    fig, (upper, lower) = plt.subplots(2, figsize=(7, 9), height_ratios=(1.6, 1))
     ran = finished(result("peers")["rows"])[::-1]
     for place, (name, values) in enumerate(ran):
         seconds = values["fit"]["median"]
         color = COLORS["LightGCN" if name.startswith("recbook") else "Popularity"]
-        left.scatter(seconds, place, color=color, zorder=3)
+        upper.scatter(seconds, place, color=color, zorder=3)
         text = f"  {values['recall']:.3f}"
-        left.annotate(text, (seconds, place), va="center", fontsize=10)
+        upper.annotate(text, (seconds, place), va="center", fontsize=10)
     names = [
-        name.replace(", to the original's recall", "\nto 0.3535") for name, _ in ran
+        name.replace(", to the original's recall", " to 0.3535") for name, _ in ran
     ]
-    left.set_yticks(range(len(ran)), names, fontsize=10)
-    left.set(xscale="log", xlabel="seconds to the end, and recall@20")
-    left.margins(x=0.2)
+    upper.set_yticks(range(len(ran)), names, fontsize=10)
+    upper.set(xscale="log", xlabel="seconds to the end, and recall@20")
+    upper.margins(x=0.2)
     growth = result("growth")
     edges = [one["edges"] for one in growth["sizes"]]
     for key, power, style in (
@@ -226,9 +227,9 @@ def draw(path: Path) -> None:
         ("floor", "exponent_of_floor", {"marker": "s", "color": COLORS["edge"]}),
     ):
         label = f"{key}: edges to the power of {growth[power]:.2f}"
-        right.loglog(edges, [one[key] for one in growth["sizes"]], label=label, **style)
-    right.legend(loc="upper left", fontsize=9)
-    right.set(xlabel="edges", ylabel="seconds a step")
+        lower.loglog(edges, [one[key] for one in growth["sizes"]], label=label, **style)
+    lower.legend()
+    lower.set(xlabel="edges", ylabel="seconds a step")
     fig.savefig(path)
     plt.close(fig)
 
