@@ -39,7 +39,7 @@ from recbook.data import (
     to_implicit,
 )
 from recbook.evaluation import evaluate
-from recbook.graph import sparse_rows
+from recbook.graph import sparse_product, sparse_rows
 from recbook.losses import bpr_loss, l2_penalty
 from recbook.memory import check_memory, peak_bytes
 from recbook.sampling import TripletSampler
@@ -223,7 +223,7 @@ class _Propagation(torch.autograd.Function):
         ctx.shard = shard
         total = torch.zeros_like(x)
         for block, rows in zip(shard.blocks, _in_turn(x, shard.rows_of), strict=True):
-            total.addmm_(block, rows)
+            total += sparse_product(block, rows)
         return total
 
     @staticmethod

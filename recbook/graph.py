@@ -12,9 +12,16 @@ import warnings
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["bipartite_edge_index", "edge_norm", "normalized_adjacency", "propagate"]
+__all__ = [
+    "bipartite_edge_index",
+    "edge_norm",
+    "normalized_adjacency",
+    "propagate",
+    "sparse_product",
+]
 
 
 _ONE_WAY = (
@@ -116,7 +123,7 @@ def sparse_rows(row: Tensor, column: Tensor, value: Tensor, size: tuple[int, int
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
         return torch.sparse_csr_tensor(
             row_start,
-            column.int(),  # 32 bits: the sparse product of MKL takes these as they are
+            column.int(),  # 32 bits: half as much to read
             value,
             size=size,
             check_invariants=True,
@@ -140,6 +147,40 @@ def is_adjacency(graph: Tensor, num_nodes: int) -> bool:
     )
 
 
+def sparse_product(matrix: Tensor, x: Tensor) -> Tensor:
+    r"""The product of a sparse and a dense matrix.
+
+    Row :math:`v` is :math:`\sum_j M_{vj} x_j` over the entries that are stored. On a processor
+    ``embedding_bag`` adds them up, in a half to a quarter of the time of ``matrix @ x``: it asks
+    the memory for rows of ``x`` before it needs them, where the product of MKL waits for each.
+
+    Args:
+        matrix: sparse CSR, shape ``(n, m)``; see :func:`sparse_rows`.
+        x: shape ``(m, embedding_dim)``.
+
+    Returns:
+        Shape ``(n, embedding_dim)``.
+
+    Raises:
+        ValueError: where ``x`` has not one row for each column of ``matrix``.
+    """
+    if len(x) != matrix.shape[1]:
+        raise ValueError(
+            f"got {len(x)} rows for a matrix of shape {tuple(matrix.shape)}, expected one row for "
+            "each of its columns"
+        )
+    if x.device.type != "cpu":
+        return matrix @ x
+    return F.embedding_bag(
+        matrix.col_indices(),
+        x.contiguous(),  # an expanded x, as the gradient of a sum is, would take a slow way
+        matrix.crow_indices(),
+        mode="sum",
+        per_sample_weights=matrix.values(),
+        include_last_offset=True,
+    )
+
+
 class _SymmetricProduct(torch.autograd.Function):
     """``adj @ x`` whose gradient is ``adj @ grad``: true because ``adj`` equals its transpose.
 
@@ -149,7 +190,7 @@ class _SymmetricProduct(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, adj: Tensor, x: Tensor) -> Tensor:
         ctx.adj = adj
-        return adj @ x
+        return sparse_product(adj, x)
 
     @staticmethod
     def backward(ctx: Any, *grad: Tensor) -> tuple[None, Tensor]:

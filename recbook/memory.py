@@ -73,8 +73,8 @@ def keep_freed_memory() -> None:
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
-        for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
-            mallopt(option, 2**30)
+        mallopt(M_MMAP_THRESHOLD, 2**30)  # what is smaller is taken from the heap
+        mallopt(M_TRIM_THRESHOLD, -1)  # and the heap's free end is never given back
 
 
 def _kernel_says(table: str, name: str) -> int | None:

@@ -4,7 +4,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recbook.data import Interactions
-from recbook.graph import bipartite_edge_index, edge_norm, normalized_adjacency, propagate
+from recbook.graph import (
+    bipartite_edge_index,
+    edge_norm,
+    normalized_adjacency,
+    propagate,
+    sparse_product,
+    sparse_rows,
+)
 
 PAIRS = st.sets(st.tuples(st.integers(0, 4), st.integers(0, 6)), min_size=1).map(sorted)
 
@@ -40,6 +47,16 @@ def test_equals_the_dense_matrix(pairs: list[tuple[int, int]]) -> None:
     torch.testing.assert_close(adj.to_dense(), adj.to_dense().T)
     x = torch.arange(36.0).view(12, 3).sin()
     torch.testing.assert_close(propagate(adj, x), dense(edge_index, 12) @ x)
+
+
+def test_product_with_a_matrix_that_is_not_square() -> None:
+    whole = torch.tensor([[0.0, 2.0, 0.0], [0.0, 0.0, 0.0], [1.0, 0.0, 3.0], [0.0, 0.0, 0.0]])
+    row, column = whole.nonzero(as_tuple=True)
+    matrix = sparse_rows(row, column, whole[row, column], (4, 3))
+    x = torch.arange(6.0).view(3, 2)
+    assert sparse_product(matrix, x).tolist() == (whole @ x).tolist()
+    with pytest.raises(ValueError, match=r"got 4 rows for a matrix of shape \(4, 3\)"):
+        sparse_product(matrix, torch.ones(4, 2))
 
 
 @settings(deadline=None)
