@@ -56,18 +56,21 @@ GROWTH = (
     "**{exponent:.2f}** (least squares in logarithms; the goal is at most 1.1), and "
     "memory by {bytes_an_edge:,} bytes an edge, the nodes' embeddings, gradients "
     "and Adam's two moments included. The operations grow to the power of 1; the "
-    "*floor*, which only reads and adds the rows that the products of a step read, "
+    "*floor*, which only reads and adds the rows that six whole products read, "
     "grows on this machine to the power of {exponent_of_floor:.2f}, because the "
     "embeddings of the smallest graph, 2 MB, stay in the caches beside the "
-    "processor and those of the largest, 205 MB, do not.\n"
+    "processor and those of the largest, 205 MB, do not. A step falls below it "
+    "because two of its six products are needed around the batch alone "
+    "([chapter 12](12_scale.ipynb)).\n"
 )
 FLOOR = (
     "A product with the adjacency has to read one row of 64 floats for each stored "
     "edge. The floor is the time that PyTorch's `embedding_bag` takes to read these "
     "rows by the graph's own column indices and to add them up without weights; it is "
-    "the fastest reader known here, because it asks for rows ahead of time. A step has "
-    "six products, and its floor is six times as long. A ratio just below 1 is noise: "
-    "the product, which weights the rows, takes as long as the floor.\n"
+    "the fastest reader known here, because it asks for rows ahead of time. Six of "
+    "them are a step's floor: three layers, there and back. On the generated graph the "
+    "step makes two of its six products around the batch alone. A product's ratio just "
+    "below 1 is noise: it weights the rows as well, and takes as long as the floor.\n"
 )
 SHARDS = (
     "`recbook.distributed` trains LightGCN with its rows, its edges and Adam's state "

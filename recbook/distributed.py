@@ -273,7 +273,12 @@ class ShardedLightGCN(nn.Module):
         check_memory(
             {
                 "embeddings, gradient and Adam's two moments": (num_rows, embedding_dim, 4, 4),
-                "layers": (num_rows, embedding_dim, num_layers + 2, 4),
+                "layers: the last, the next, a block's part of it, their sum": (
+                    num_rows,
+                    embedding_dim,
+                    4,
+                    4,
+                ),
                 "another process's rows": (max(shard.rows_of), embedding_dim, 4),
             },
             _ADVICE,

@@ -14,10 +14,12 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 __all__ = [
     "bipartite_edge_index",
     "edge_norm",
+    "layer_mean_at",
     "normalized_adjacency",
     "propagate",
     "sparse_product",
@@ -190,7 +192,7 @@ class _SymmetricProduct(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, adj: Tensor, x: Tensor) -> Tensor:
         ctx.adj = adj
-        return sparse_product(adj, x)
+        return sparse_product(adj, x.detach())  # detached, it prepares no gradient of its own
 
     @staticmethod
     def backward(ctx: Any, *grad: Tensor) -> tuple[None, Tensor]:
@@ -209,3 +211,66 @@ def propagate(adj: Tensor, x: Tensor) -> Tensor:
         Shape ``(num_nodes, embedding_dim)``.
     """
     return _SymmetricProduct.apply(adj, x)
+
+
+def layer_mean_at(adj: Tensor, x: Tensor, nodes: Tensor, num_layers: int) -> Tensor:
+    r"""The mean of a node's layers, :math:`\frac{1}{K+1} \sum_{k=0}^{K} (\tilde{A}^k X)_v`.
+
+    Only of some nodes, which makes it cheaper: the last layer is computed at them alone, and so is
+    the first product of the gradient. The whole operator is symmetric, as ``adj`` is, and its
+    gradient therefore the same sum again, taken by Horner's rule:
+    :math:`G + \tilde{A}(G + \tilde{A}(G + \dots))`, with no table kept from the way there.
+
+    Args:
+        adj: symmetric sparse matrix; see :func:`normalized_adjacency`.
+        x: layer 0, shape ``(num_nodes, embedding_dim)``.
+        nodes: which nodes, each once, shape ``(n,)``.
+        num_layers: :math:`K`, 1 or more.
+
+    Returns:
+        Shape ``(n, embedding_dim)``.
+    """
+    return _LayerMeanAt.apply(adj, x, nodes, num_layers)
+
+
+class _LayerMeanAt(torch.autograd.Function):
+    """See :func:`layer_mean_at`."""
+
+    @staticmethod
+    def forward(ctx: Any, adj: Tensor, x: Tensor, nodes: Tensor, num_layers: int) -> Tensor:
+        x, last = x.detach(), _rows(adj, nodes)
+        ctx.args = adj, last, nodes, num_layers
+        total = x.index_select(0, nodes)
+        for _ in range(num_layers - 1):
+            x = sparse_product(adj, x)
+            total += x.index_select(0, nodes)
+        return (total + sparse_product(last, x)) / (num_layers + 1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grad: Tensor) -> tuple[None, Tensor, None, None]:
+        adj, last, nodes, num_layers = ctx.args
+        share = grad[0] / (num_layers + 1)
+        x = sparse_product(_transposed(last), share).index_add_(0, nodes, share)
+        for _ in range(num_layers - 1):
+            x = sparse_product(adj, x).index_add_(0, nodes, share)
+        return None, x, None, None
+
+
+def _rows(matrix: Tensor, rows: Tensor) -> Tensor:
+    """Some rows of a sparse matrix."""
+    row_start = matrix.crow_indices()
+    start, count = row_start[rows], row_start.diff()[rows]
+    row = torch.arange(len(rows), device=rows.device).repeat_interleave(count)
+    entry = torch.arange(len(row), device=rows.device) + (start - count.cumsum(0) + count)[row]
+    column, value = matrix.col_indices()[entry], matrix.values()[entry]
+    return sparse_rows(row, column, value, (len(rows), matrix.shape[1]))
+
+
+def _transposed(matrix: Tensor) -> Tensor:
+    """The transpose of a sparse matrix."""
+    row = torch.arange(len(matrix), device=matrix.device)
+    row = row.repeat_interleave(matrix.crow_indices().diff())
+    column, order = torch.sort(matrix.col_indices(), stable=True)
+    size = matrix.shape[1], matrix.shape[0]
+    return sparse_rows(column, row[order], matrix.values()[order], size)

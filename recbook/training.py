@@ -232,7 +232,7 @@ def _check_memory(model: EmbeddingModel, train: Interactions) -> None:
             "edges": (2 * len(train), 4 + 4),
             "the rows' starts": (num_nodes + 1, 4),
             "gradient and Adam's two moments": (num_nodes, dim, 3, 4),
-            "layers": (num_nodes, dim, getattr(model, "num_layers", 0) + 2, 4),
+            "layers: the last, the next, their sum": (num_nodes, dim, 3, 4),
         },
         advice,
         device,
@@ -296,11 +296,9 @@ def train_step(
         optimizer: of the model's parameters.
         hardest: of each pair's negatives take only the one that scores highest.
     """
-    user_emb, item_emb = model(adj)
     user, items = batch[0], batch[1:].flatten()
-    # index_select, because the gradient of [] sorts the positions first: five times as slow
-    item_vec = item_emb.index_select(0, items).unflatten(0, (len(batch) - 1, -1))
-    score = (user_emb.index_select(0, user) * item_vec).sum(-1)
+    user_vec, item_vec = model.embed(adj, user, items)
+    score = (user_vec * item_vec.unflatten(0, (len(batch) - 1, -1))).sum(-1)
     pos_score, neg_score = score[0], score[1:]
     if hardest:
         neg_score = neg_score.amax(0)

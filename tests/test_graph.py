@@ -7,6 +7,7 @@ from recbook.data import Interactions
 from recbook.graph import (
     bipartite_edge_index,
     edge_norm,
+    layer_mean_at,
     normalized_adjacency,
     propagate,
     sparse_product,
@@ -81,6 +82,18 @@ def test_gradients(toy: Interactions) -> None:
         for product in (propagate(adj, x), adj.to_dense() @ x)
     )
     torch.testing.assert_close(spread, whole)
+
+
+@pytest.mark.parametrize("num_layers", [1, 2, 4])
+def test_layers_at_some_nodes(toy: Interactions, num_layers: int) -> None:
+    edge_index = bipartite_edge_index(toy.user, toy.item, 3)
+    adj = normalized_adjacency(edge_index, 8).double()  # node 7 has no edges
+    powers = [torch.linalg.matrix_power(adj.to_dense(), k) for k in range(num_layers + 1)]
+    nodes = torch.tensor([5, 7, 0, 3])
+    x = torch.randn(8, 2, dtype=torch.float64, requires_grad=True)
+    mean = layer_mean_at(adj, x, nodes, num_layers)
+    torch.testing.assert_close(mean, (sum(powers) @ x / (num_layers + 1))[nodes])
+    assert torch.autograd.gradcheck(lambda x: layer_mean_at(adj, x, nodes, num_layers), x)
 
 
 @settings(deadline=None)

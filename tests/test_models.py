@@ -15,6 +15,7 @@ from recbook.models import (
     NGCFConv,
     Popularity,
     PureSVD,
+    lightgcn,
 )
 from recbook.training import train_adjacency
 
@@ -56,6 +57,29 @@ def test_both_forms_pyg_and_the_dense_formula_agree(
     torch.testing.assert_close(gradients[0], gradients[2])
     x = torch.randn(7, 2)
     torch.testing.assert_close(LightGCNConv()(x, adj), LGConv()(x, edge_index))
+
+
+@pytest.mark.parametrize(
+    "kind", [{}, {"num_layers": 1}, {"cosine": True}, {"num_layers": 0}], ids=str
+)
+@pytest.mark.parametrize("large", [True, False])
+def test_a_batch_gets_the_final_embeddings(
+    clusters: Split, monkeypatch: pytest.MonkeyPatch, kind: dict, large: bool
+) -> None:
+    model, adj = LightGCN(40, 40, 5, **kind), train_adjacency(clusters.train)
+    used, layer_mean_at = [], lightgcn.layer_mean_at
+    monkeypatch.setattr(
+        lightgcn, "layer_mean_at", lambda *args: used.append(args) or layer_mean_at(*args)
+    )
+    users = torch.tensor([3, 39, 3, 0])
+    items = torch.tensor([0, 39, 1, 0, 7] if large else range(40))
+    gradients = []
+    for embed in (model.embed, lambda graph, u, i: (model(graph)[0][u], model(graph)[1][i])):
+        user_vec, item_vec = embed(adj, users, items)
+        loss = (user_vec @ item_vec.T).square().sum()
+        gradients.append((user_vec, item_vec, *torch.autograd.grad(loss, model.embedding.weight)))
+    torch.testing.assert_close(*gradients)
+    assert len(used) == (large and model.num_layers > 0)  # 9 nodes of 80 are few, 44 are not
 
 
 def test_scores_are_dot_products_of_final_embeddings(edge_index: torch.Tensor) -> None:
