@@ -59,8 +59,8 @@ GROWTH = (
     "*floor*, which only reads and adds the rows that six whole products read, "
     "grows on this machine to the power of {exponent_of_floor:.2f}, because the "
     "embeddings of the smallest graph, 2 MB, stay in the caches beside the "
-    "processor and those of the largest, 205 MB, do not. On large graphs a step is below it, "
-    "because two of its six products are needed around the batch alone "
+    "processor and those of the largest, 205 MB, do not. On large graphs a step is "
+    "below it, because two of its six products are needed around the batch alone "
     "([chapter 12](12_scale.ipynb)).\n"
 )
 FLOOR = (
