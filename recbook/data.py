@@ -35,6 +35,8 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from recbook.graph import entries_of
+
 __all__ = [
     "Interactions",
     "MovieLens",
@@ -133,10 +135,8 @@ class Interactions:
     def pairs_of(self, users: Tensor) -> tuple[Tensor, Tensor]:
         """The pairs of some users: ``(row, item)``, ``row`` counting along ``users``, ascending."""
         indptr, items = self.by_user
-        count = indptr[users + 1] - indptr[users]
-        row = torch.repeat_interleave(torch.arange(len(users)), count)
-        within = torch.arange(len(row)) - torch.repeat_interleave(count.cumsum(0) - count, count)
-        return row, items[indptr[users][row] + within]
+        row, entry = entries_of(indptr, users)
+        return row, items[entry]
 
     def dense_rows(self, users: Tensor) -> Tensor:
         """Rows of the interaction matrix, ``bool`` of shape ``(len(users), num_items)``."""

@@ -270,15 +270,11 @@ class ShardedLightGCN(nn.Module):
             )
         self.shard, self.num_layers, self.std = shard, num_layers, std
         num_rows = shard.rows_of[shard.rank]
+        layers = 4 if num_layers else 2  # the last, the next, a block's part of it, their sum
         check_memory(
             {
                 "embeddings, gradient and Adam's two moments": (num_rows, embedding_dim, 4, 4),
-                "layers: the last, the next, a block's part of it, their sum": (
-                    num_rows,
-                    embedding_dim,
-                    4,
-                    4,
-                ),
+                "layers": (num_rows, embedding_dim, layers, 4),
                 "another process's rows": (max(shard.rows_of), embedding_dim, 4),
             },
             _ADVICE,

@@ -132,6 +132,14 @@ def sparse_rows(row: Tensor, column: Tensor, value: Tensor, size: tuple[int, int
         )
 
 
+def entries_of(row_start: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Where the entries of some CSR rows stand: ``row``, counting along ``rows``, and ``entry``."""
+    start, count = row_start[rows], row_start[rows + 1] - row_start[rows]
+    row = torch.arange(len(rows), device=rows.device).repeat_interleave(count)
+    entry = torch.arange(len(row), device=rows.device) + (start - count.cumsum(0) + count)[row]
+    return row, entry
+
+
 def is_adjacency(graph: Tensor, num_nodes: int) -> bool:
     """True for a sparse adjacency of ``num_nodes`` nodes, False for an ``edge_index``.
 
@@ -229,7 +237,12 @@ def layer_mean_at(adj: Tensor, x: Tensor, nodes: Tensor, num_layers: int) -> Ten
 
     Returns:
         Shape ``(n, embedding_dim)``.
+
+    Raises:
+        ValueError: on fewer than one layer, where there is no last one to cut.
     """
+    if num_layers < 1:
+        raise ValueError(f"got num_layers={num_layers}, expected 1 or more; without layers take x")
     return _LayerMeanAt.apply(adj, x, nodes, num_layers)
 
 
@@ -238,7 +251,10 @@ class _LayerMeanAt(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, adj: Tensor, x: Tensor, nodes: Tensor, num_layers: int) -> Tensor:
-        x, last = x.detach(), _rows(adj, nodes)
+        row, entry = entries_of(adj.crow_indices(), nodes)
+        column, value = adj.col_indices()[entry], adj.values()[entry]
+        last = sparse_rows(row, column, value, (len(nodes), len(adj)))
+        x = x.detach()
         ctx.args = adj, last, nodes, num_layers
         total = x.index_select(0, nodes)
         for _ in range(num_layers - 1):
@@ -251,26 +267,7 @@ class _LayerMeanAt(torch.autograd.Function):
     def backward(ctx: Any, *grad: Tensor) -> tuple[None, Tensor, None, None]:
         adj, last, nodes, num_layers = ctx.args
         share = grad[0] / (num_layers + 1)
-        x = sparse_product(_transposed(last), share).index_add_(0, nodes, share)
+        x = sparse_product(last.t().to_sparse_csr(), share).index_add_(0, nodes, share)
         for _ in range(num_layers - 1):
             x = sparse_product(adj, x).index_add_(0, nodes, share)
         return None, x, None, None
-
-
-def _rows(matrix: Tensor, rows: Tensor) -> Tensor:
-    """Some rows of a sparse matrix."""
-    row_start = matrix.crow_indices()
-    start, count = row_start[rows], row_start.diff()[rows]
-    row = torch.arange(len(rows), device=rows.device).repeat_interleave(count)
-    entry = torch.arange(len(row), device=rows.device) + (start - count.cumsum(0) + count)[row]
-    column, value = matrix.col_indices()[entry], matrix.values()[entry]
-    return sparse_rows(row, column, value, (len(rows), matrix.shape[1]))
-
-
-def _transposed(matrix: Tensor) -> Tensor:
-    """The transpose of a sparse matrix."""
-    row = torch.arange(len(matrix), device=matrix.device)
-    row = row.repeat_interleave(matrix.crow_indices().diff())
-    column, order = torch.sort(matrix.col_indices(), stable=True)
-    size = matrix.shape[1], matrix.shape[0]
-    return sparse_rows(column, row[order], matrix.values()[order], size)

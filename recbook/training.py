@@ -227,12 +227,13 @@ def _check_memory(model: EmbeddingModel, train: Interactions) -> None:
     (num_nodes, dim), device = model.embedding.weight.shape, model.embedding.weight.device
     advice = "use a smaller embedding_dim or fewer interactions, or recbook.distributed"
     check_memory({"sorting the edges": (2 * len(train), 80)}, advice)
+    layers = 3 if getattr(model, "num_layers", 0) else 2  # the last, the next, their sum
     check_memory(
         {
             "edges": (2 * len(train), 4 + 4),
             "the rows' starts": (num_nodes + 1, 4),
             "gradient and Adam's two moments": (num_nodes, dim, 3, 4),
-            "layers: the last, the next, their sum": (num_nodes, dim, 3, 4),
+            "layers": (num_nodes, dim, layers, 4),
         },
         advice,
         device,

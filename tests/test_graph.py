@@ -94,6 +94,8 @@ def test_layers_at_some_nodes(toy: Interactions, num_layers: int) -> None:
     mean = layer_mean_at(adj, x, nodes, num_layers)
     torch.testing.assert_close(mean, (sum(powers) @ x / (num_layers + 1))[nodes])
     assert torch.autograd.gradcheck(lambda x: layer_mean_at(adj, x, nodes, num_layers), x)
+    with pytest.raises(ValueError, match="got num_layers=0, expected 1 or more"):
+        layer_mean_at(adj, x, nodes, 0)
 
 
 @settings(deadline=None)

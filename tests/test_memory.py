@@ -17,7 +17,7 @@ def test_a_model_too_large_is_refused_before_it_is_allocated() -> None:
 
 
 def test_a_graph_too_large_is_refused(clusters: Split, monkeypatch: pytest.MonkeyPatch) -> None:
-    model, wide = (LightGCN(40, 40, size) for size in (8, 8000))
+    model, wide, flat = LightGCN(40, 40, 8), LightGCN(40, 40, 8000), LightGCN(40, 40, 8000, 0)
     edges = 2 * len(clusters.train)
     monkeypatch.setattr(memory, "free_bytes", lambda device: 80 * edges - 1)
     with pytest.raises(MemoryError, match=f"sorting the edges {edges} x 80 B .* recbook.distribut"):
@@ -27,6 +27,8 @@ def test_a_graph_too_large_is_refused(clusters: Split, monkeypatch: pytest.Monke
     monkeypatch.setattr(memory, "free_bytes", lambda device: 10**7)
     with pytest.raises(MemoryError, match=r"moments 80 x 8,000 x 3 x 4 B .* 80 x 8,000 x 3 x 4 B"):
         train(wide, clusters, epochs=1)
+    with pytest.raises(MemoryError, match=r"moments 80 x 8,000 x 3 x 4 B .* 80 x 8,000 x 2 x 4 B"):
+        train(flat, clusters, epochs=1)
 
 
 def test_what_is_free_is_not_always_known(monkeypatch: pytest.MonkeyPatch) -> None:

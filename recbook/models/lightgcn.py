@@ -119,11 +119,11 @@ class LightGCN(EmbeddingModel):
 
         The numbers are those of ``forward``, but for rounding.
         """
-        nodes = torch.cat([users, items + self.num_users])
         # With fewer than eight nodes for each of the batch, choosing rows costs what it saves.
-        large = 8 * len(nodes) < self.num_users + self.num_items
+        large = 8 * (len(users) + len(items)) < self.num_users + self.num_items
         if not (large and self.num_layers and graph.layout == torch.sparse_csr):
             return super().embed(graph, users, items)
+        nodes = torch.cat([users, items + self.num_users])
         unique, position = nodes.unique(return_inverse=True)
         mean = layer_mean_at(graph, self.embedding.weight, unique, self.num_layers)
         vec = (F.normalize(mean) if self.cosine else mean).index_select(0, position)
