@@ -26,7 +26,7 @@ book: $(STAMP)  ## execute every chapter on the real data, then render the site
 	@rm -rf _build/html && mkdir -p _build
 	@sed 's/execute_notebooks: "off"/execute_notebooks: force/' _config.yml > _build/_config.yml
 	$(BUILD) --config _build/_config.yml
-	@$(PY) tests/check_site.py _build/html
+	@$(PY) -m tools.check_site _build/html
 	@echo "The book is built. Open $(CURDIR)/$(SITE) in a browser."
 
 test: lint unit  ## all that CI checks
@@ -43,18 +43,18 @@ unit: $(STAMP)  ## unit tests and doctests
 	$(PY) -m pytest
 
 notebooks: $(STAMP)  ## execute chapters and compare with their outputs [CHAPTER=07]
-	$(PY) -m pytest -v -p tests.notebook_check --nbval --nbval-current-env $(CHAPTERS)
+	$(PY) -m pytest -v -p tools.notebook_check --nbval --nbval-current-env $(CHAPTERS)
 
 colab: $(STAMP)  ## execute chapters as a bare Colab would
 	$(PY) -m pytest -v -s -m colab tests/test_colab.py
 
 execute: $(STAMP)  ## for authors: execute chapters in place and store the outputs [CHAPTER=07]
-	$(PY) book/execute.py $(CHAPTERS)
+	$(PY) -m tools.execute $(CHAPTERS)
 
 render: $(STAMP)  ## render the committed outputs
 	@rm -rf _build/html
 	$(BUILD)
-	@$(PY) tests/check_site.py _build/html
+	@$(PY) -m tools.check_site _build/html
 	@echo "The site is rendered. Open $(CURDIR)/$(SITE) in a browser."
 
 bench: export OMP_NUM_THREADS := 2
@@ -63,11 +63,11 @@ bench: $(STAMP)  ## compare speeds and memory on an idle machine, and store the 
 	$(PY) -m benchmarks.growth
 	$(PY) -m benchmarks.floor
 	$(PY) -m benchmarks.distributed
-	$(PY) -m book.benchmarks
+	$(PY) -m tools.benchmarks_page
 
 results: $(STAMP)  ## make the ledger again: every figure that the book quotes [EXPERIMENT=original]
-	TQDM_DISABLE= $(PY) -m recbook.experiments $(EXPERIMENT)
-	$(PY) -m book.status
+	TQDM_DISABLE= $(PY) -m experiments $(EXPERIMENT)
+	$(PY) -m tools.status_page
 
 format: $(STAMP)  ## format package, tests and chapters
 	.venv/bin/ruff format .

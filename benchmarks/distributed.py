@@ -22,7 +22,7 @@ from tqdm.auto import tqdm
 
 from benchmarks.machine import describe
 from recbook.data import Interactions
-from recbook.distributed import Shard, ShardedLightGCN, ShardedSampler, start, train_step
+from recbook.distributed import Shard, ShardedLightGCN, ShardedSampler, join_processes, sharded_step
 from recbook.memory import peak_bytes
 
 PROCESSES = 1, 2, 4
@@ -50,7 +50,7 @@ def read_share() -> Interactions:
 def work() -> None:
     """What one process does; the first prints what all have measured."""
     imported = peak_bytes(torch.device("cpu"))
-    start()
+    join_processes()
     shard = Shard(read_share())
     graph = peak_bytes(torch.device("cpu"))
     model = ShardedLightGCN(shard, DIM, LAYERS)
@@ -58,7 +58,7 @@ def work() -> None:
     seconds = []
     for batch in ShardedSampler(shard).epoch(STEPS, BATCH, torch.Generator().manual_seed(0)):
         began = time.perf_counter()
-        train_step(model, batch, 1e-4, adam)
+        sharded_step(model, batch, 1e-4, adam)
         seconds.append(round(time.perf_counter() - began, 3))
     trained = peak_bytes(torch.device("cpu"))
     both = torch.tensor([graph - imported, trained - imported, sum(b._nnz() for b in shard.blocks)])

@@ -18,11 +18,11 @@ from tqdm.auto import trange
 from benchmarks.growth import BATCH, power_law_graph
 from benchmarks.machine import describe, read_rows
 from recbook.data import Interactions, load_movielens_100k, random_split, to_implicit
-from recbook.graph import propagate
+from recbook.graph import propagate, train_adjacency
 from recbook.memory import keep_freed_memory
 from recbook.models import LightGCN
 from recbook.sampling import TripletSampler
-from recbook.training import train_adjacency, train_step
+from recbook.training import train_step
 
 ROUNDS, DIM, LAYERS, BYTES = 9, 64, 3, 4  # BYTES of a float
 

@@ -18,10 +18,11 @@ import torch
 
 from benchmarks.machine import describe, read_rows
 from recbook.data import Interactions
+from recbook.graph import train_adjacency
 from recbook.memory import keep_freed_memory, peak_bytes
 from recbook.models import LightGCN
 from recbook.sampling import TripletSampler
-from recbook.training import train_adjacency, train_step
+from recbook.training import train_step
 
 EDGES = [100_000, 316_228, 1_000_000, 3_162_278, 10_000_000]
 PER_NODE = 25  # edges a user and a user's item: near MovieLens-1M's and Gowalla's means

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from recbook.ledger import versions
+from experiments.writing import versions
 
 
 def describe() -> dict[str, object]:

@@ -15,6 +15,8 @@ from typing import Any, BinaryIO
 
 import torch
 
+from recbook.files import atomic_file
+
 __all__ = ["check_epochs", "load", "previous", "restore", "save", "step_back", "training_state"]
 
 Identity = dict[str, str | int | float | bool | None]
@@ -32,15 +34,10 @@ def save(path: str | Path, state: dict[str, Any], identity: Identity) -> None:
         identity: what the run is, to be compared by :func:`load`.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(path.name + ".new")
-    with open(new, "wb") as file:
+    for left in path.parent.glob(f"{path.name}.*.new"):  # by a run that was killed
+        left.unlink()
+    with atomic_file(path, previous=previous(path)) as file:
         torch.save({"identity": identity, "state": state}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    if path.exists():
-        os.replace(path, previous(path))
-    os.replace(new, path)
 
 
 def load(path: str | Path, identity: Identity) -> dict[str, Any] | None:

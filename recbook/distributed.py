@@ -38,28 +38,29 @@ from recbook.data import (
     random_split,
     to_implicit,
 )
-from recbook.evaluation import evaluate
-from recbook.graph import sparse_product, sparse_rows
+from recbook.evaluation import MEASURES, evaluate
+from recbook.graph import layer_mean
 from recbook.losses import bpr_loss, l2_penalty
 from recbook.memory import check_memory, peak_bytes
 from recbook.sampling import TripletSampler
+from recbook.sparse import sparse_product, sparse_rows
 from recbook.training import check_finite, check_numbers, descend
 
 __all__ = [
     "Shard",
     "ShardedLightGCN",
     "ShardedSampler",
+    "join_processes",
     "read_share",
-    "start",
-    "train",
-    "train_step",
+    "sharded_step",
+    "train_sharded",
     "validate",
 ]
 
 _ADVICE = "use more processes on other machines, or a smaller embedding_dim"
 
 
-def start() -> torch.device:
+def join_processes() -> torch.device:
     """Join the processes that torchrun has started; NCCL carries what is on GPUs, gloo the rest.
 
     On several machines, set ``TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1`` in torchrun's environment:
@@ -301,12 +302,7 @@ class ShardedLightGCN(nn.Module):
 
     def forward(self) -> Tensor:
         """Final embeddings of the own users and items, shape ``(num_rows, embedding_dim)``."""
-        x: Tensor = self.weight
-        total = x
-        for _ in range(self.num_layers):
-            x = self.shard.propagate(x)
-            total = total + x
-        return total / (self.num_layers + 1)
+        return layer_mean(self.weight, self.num_layers, self.shard.propagate)
 
 
 class ShardedSampler:
@@ -354,7 +350,7 @@ class ShardedSampler:
         return batch
 
 
-def train_step(
+def sharded_step(
     model: ShardedLightGCN, batch: Tensor, reg: float, optimizer: torch.optim.Optimizer
 ) -> Tensor:
     """Propagate, then one step of Adam on the BPR loss; returns it, the same in all processes.
@@ -387,16 +383,15 @@ def validate(model: ShardedLightGCN, target: Interactions, k: int = 20) -> dict[
     final = model()
     users = shard.users_of[shard.rank]
     item_emb = torch.cat(list(_in_turn(final[users:], shard.items_of)))
-    names = ["recall", "precision", "ndcg", "hit_rate"]
-    sums = torch.zeros(1 + len(names), dtype=torch.float64)
+    sums = torch.zeros(1 + len(MEASURES), dtype=torch.float64)
     if len(target):
         scores = _Scores(final[:users], item_emb)
-        measured = evaluate(scores, seen=shard.train, target=target, k=k).per_user[names]
+        measured = evaluate(scores, seen=shard.train, target=target, k=k).per_user[MEASURES]
         sums = torch.tensor([len(measured), *measured.sum()], dtype=torch.float64)
     dist.all_reduce(sums)
     if sums[0] == 0:
         raise ValueError("no process has a validation pair; pass more rows, or None")
-    return dict(zip(names, (sums[1:] / sums[0]).tolist(), strict=True))
+    return dict(zip(MEASURES, (sums[1:] / sums[0]).tolist(), strict=True))
 
 
 @dataclass
@@ -408,7 +403,7 @@ class _Scores:
         return self.user_emb[users.to(self.user_emb.device)] @ self.item_emb.T
 
 
-def train(
+def train_sharded(
     model: ShardedLightGCN,
     val_share: Interactions | None = None,
     epochs: int = 50,
@@ -468,7 +463,7 @@ def train(
         began = time.perf_counter()
         total = torch.zeros((), device=shard.device)
         for batch in sampler.epoch(steps, batch_size, generator):
-            total += train_step(model, batch, reg, optimizer)
+            total += sharded_step(model, batch, reg, optimizer)
         mean_loss = total.item() / steps
         check_finite(mean_loss, epoch, lr)
         row = {"epoch": epoch, "loss": mean_loss, "seconds": time.perf_counter() - began}
@@ -537,12 +532,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--checkpoint", type=Path, help="folder of the checkpoints")
     given = parser.parse_args()
-    device = start()
+    device = join_processes()
     split = random_split(to_implicit(load_movielens_100k().ratings), val_size=0.1)
     assert split.val is not None
     train_share, val_share = (read_share(part) for part in (split.train, split.val))
     model = ShardedLightGCN(Shard(train_share, device), given.embedding_dim, given.num_layers)
-    frame = train(
+    frame = train_sharded(
         model, val_share, given.epochs, reg=given.reg, seed=given.seed, checkpoint=given.checkpoint
     )
     peak = max(_from_all(peak_bytes(device) or 0))

@@ -8,21 +8,29 @@ Nodes are numbered with the users first: user ``u`` is node ``u``, item ``i`` is
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
-import torch.nn.functional as F
+from scipy.sparse import csr_array, diags_array
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from recbook.data import Interactions
+from recbook.sparse import inv_sqrt, largest_singular, row_entries, sparse_product, sparse_rows
 
 __all__ = [
     "bipartite_edge_index",
     "edge_norm",
+    "is_adjacency",
+    "layer_mean",
     "layer_mean_at",
     "normalized_adjacency",
+    "normalized_matrix",
     "propagate",
-    "sparse_product",
+    "smooth_start",
+    "train_adjacency",
 ]
 
 
@@ -117,29 +125,6 @@ def normalized_adjacency(edge_index: Tensor, num_nodes: int) -> Tensor:
     return sparse_rows(target[order], source[order], norm[order], (num_nodes, num_nodes))
 
 
-def sparse_rows(row: Tensor, column: Tensor, value: Tensor, size: tuple[int, int]) -> Tensor:
-    """A sparse CSR matrix from its entries, in order of rows and then of columns."""
-    row_start = torch.zeros(size[0] + 1, dtype=torch.int32, device=row.device)
-    row_start[1:] = torch.bincount(row, minlength=size[0]).cumsum(0)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
-        return torch.sparse_csr_tensor(
-            row_start,
-            column.int(),  # 32 bits: half as much to read
-            value,
-            size=size,
-            check_invariants=True,
-        )
-
-
-def entries_of(row_start: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Where the entries of some CSR rows stand: ``row``, counting along ``rows``, and ``entry``."""
-    start, count = row_start[rows], row_start[rows + 1] - row_start[rows]
-    row = torch.arange(len(rows), device=rows.device).repeat_interleave(count)
-    entry = torch.arange(len(row), device=rows.device) + (start - count.cumsum(0) + count)[row]
-    return row, entry
-
-
 def is_adjacency(graph: Tensor, num_nodes: int) -> bool:
     """True for a sparse adjacency of ``num_nodes`` nodes, False for an ``edge_index``.
 
@@ -154,40 +139,6 @@ def is_adjacency(graph: Tensor, num_nodes: int) -> bool:
         f"got a graph of shape {tuple(graph.shape)}, {graph.dtype}, {graph.layout}; expected the "
         f"sparse matrix of normalized_adjacency, here {num_nodes} x {num_nodes}, or an edge_index "
         "of shape (2, num_edges)"
-    )
-
-
-def sparse_product(matrix: Tensor, x: Tensor) -> Tensor:
-    r"""The product of a sparse and a dense matrix.
-
-    Row :math:`v` is :math:`\sum_j M_{vj} x_j` over the entries that are stored. On a processor
-    ``embedding_bag`` adds them up, in a half to a quarter of the time of ``matrix @ x``: it asks
-    the memory for rows of ``x`` before it needs them, where the product of MKL waits for each.
-
-    Args:
-        matrix: sparse CSR, shape ``(n, m)``; see :func:`sparse_rows`.
-        x: shape ``(m, embedding_dim)``.
-
-    Returns:
-        Shape ``(n, embedding_dim)``.
-
-    Raises:
-        ValueError: where ``x`` has not one row for each column of ``matrix``.
-    """
-    if len(x) != matrix.shape[1]:
-        raise ValueError(
-            f"got {len(x)} rows for a matrix of shape {tuple(matrix.shape)}, expected one row for "
-            "each of its columns"
-        )
-    if x.device.type != "cpu":
-        return matrix @ x
-    return F.embedding_bag(
-        matrix.col_indices(),
-        x.contiguous(),  # an expanded x, as the gradient of a sum is, would take a slow way
-        matrix.crow_indices(),
-        mode="sum",
-        per_sample_weights=matrix.values(),
-        include_last_offset=True,
     )
 
 
@@ -221,10 +172,31 @@ def propagate(adj: Tensor, x: Tensor) -> Tensor:
     return _SymmetricProduct.apply(adj, x)
 
 
-def layer_mean_at(adj: Tensor, x: Tensor, nodes: Tensor, num_layers: int) -> Tensor:
-    r"""The mean of a node's layers, :math:`\frac{1}{K+1} \sum_{k=0}^{K} (\tilde{A}^k X)_v`.
+def layer_mean(x: Tensor, num_layers: int, step: Callable[[Tensor], Tensor]) -> Tensor:
+    r"""The mean of a node's layers, :math:`\frac{1}{K+1} \sum_{k=0}^{K} x^{(k)}`.
 
-    Only of some nodes, which makes it cheaper: the last layer is computed at them alone, and so is
+    Args:
+        x: layer 0, shape ``(num_nodes, embedding_dim)``.
+        num_layers: :math:`K`, 0 or more.
+        step: from a layer to the next one, mostly a propagation.
+
+    Returns:
+        Shape ``(num_nodes, embedding_dim)``.
+
+    >>> layer_mean(torch.ones(1, 2), num_layers=2, step=lambda x: 2 * x)  # (1 + 2 + 4) / 3
+    tensor([[2.3333, 2.3333]])
+    """
+    total = x
+    for _ in range(num_layers):
+        x = step(x)
+        total = total + x
+    return total / (num_layers + 1)
+
+
+def layer_mean_at(adj: Tensor, x: Tensor, nodes: Tensor, num_layers: int) -> Tensor:
+    r""":func:`layer_mean` of some nodes, :math:`\frac{1}{K+1} \sum_{k=0}^{K} (\tilde{A}^k X)_v`.
+
+    Fewer nodes make it cheaper: the last layer is computed at them alone, and so is
     the first product of the gradient. The whole operator is symmetric, as ``adj`` is, and its
     gradient therefore the same sum again, taken by Horner's rule:
     :math:`G + \tilde{A}(G + \tilde{A}(G + \dots))`, with no table kept from the way there.
@@ -251,7 +223,7 @@ class _LayerMeanAt(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, adj: Tensor, x: Tensor, nodes: Tensor, num_layers: int) -> Tensor:
-        row, entry = entries_of(adj.crow_indices(), nodes)
+        row, entry = row_entries(adj.crow_indices(), nodes)
         column, value = adj.col_indices()[entry], adj.values()[entry]
         last = sparse_rows(row, column, value, (len(nodes), len(adj)))
         x = x.detach()
@@ -271,3 +243,44 @@ class _LayerMeanAt(torch.autograd.Function):
         for _ in range(num_layers - 1):
             x = sparse_product(adj, x).index_add_(0, nodes, share)
         return None, x, None, None
+
+
+def train_adjacency(train: Interactions) -> Tensor:
+    """The normalised adjacency of the train graph, users first."""
+    edge_index = bipartite_edge_index(train.user, train.item, train.num_users)
+    return normalized_adjacency(edge_index, train.num_users + train.num_items)
+
+
+def normalized_matrix(train: Interactions) -> csr_array:
+    r"""The block :math:`\tilde{R} = D_U^{-1/2} X D_I^{-1/2}` of the normalised adjacency."""
+    user_scale, item_scale = inv_sqrt(train.user_degree), inv_sqrt(train.item_degree)
+    return diags_array(user_scale) @ train.matrix @ diags_array(item_scale)
+
+
+def smooth_start(train: Interactions, embedding_dim: int, std: float = 0.1) -> Tensor:
+    r"""Layer-0 embeddings to start training from: the smoothest signals on the train graph.
+
+    .. math:: E^{(0)} = c \, [U \Sigma^{1/2};\, V \Sigma^{1/2}], \qquad
+              \tilde{R} \approx U \Sigma V^\top
+
+    with the largest ``embedding_dim`` singular triplets, and :math:`c` so that the entries have
+    standard deviation ``std``. Nothing in it is drawn.
+
+    Args:
+        train: the interactions.
+        embedding_dim: length of an embedding, below the numbers of users and of items.
+        std: standard deviation of all entries.
+
+    Returns:
+        Shape ``(num_users + num_items, embedding_dim)``, users first; for ``train(start=...)``.
+
+    Raises:
+        ValueError: on a length that the matrix does not have.
+
+    >>> toy = Interactions.from_pairs([0, 0, 1, 1, 2], [0, 1, 0, 2, 1])
+    >>> smooth_start(toy, embedding_dim=2).shape
+    torch.Size([6, 2])
+    """
+    left, size, right = largest_singular(normalized_matrix(train), embedding_dim)
+    start = torch.from_numpy(np.concatenate([left, right]) * np.sqrt(size)).float()
+    return start * (std / start.std())

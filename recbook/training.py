@@ -19,13 +19,21 @@ from tqdm.auto import tqdm
 from recbook import checkpoint as checkpoints
 from recbook.data import Interactions, Split, pairs_digest
 from recbook.evaluation import evaluate
-from recbook.graph import bipartite_edge_index, normalized_adjacency
+from recbook.graph import train_adjacency
 from recbook.losses import bpr_loss, l2_penalty, softmax_loss_in_blocks
 from recbook.memory import check_memory, keep_freed_memory
 from recbook.models.base import EmbeddingModel
 from recbook.sampling import TripletSampler
 
-__all__ = ["History", "softmax_step", "train", "train_adjacency", "train_step"]
+__all__ = [
+    "History",
+    "check_finite",
+    "check_numbers",
+    "descend",
+    "softmax_step",
+    "train",
+    "train_step",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +49,6 @@ class History:
 
     frame: pd.DataFrame
     best_epoch: int | None
-
-
-def train_adjacency(train: Interactions) -> Tensor:
-    """The normalised adjacency of the train graph, users first."""
-    edge_index = bipartite_edge_index(train.user, train.item, train.num_users)
-    return normalized_adjacency(edge_index, train.num_users + train.num_items)
 
 
 def train(
@@ -91,7 +93,7 @@ def train(
         num_negatives: negatives a pair, for the two BPR losses.
         temperature: what the scores are divided by, for ``"softmax"``.
         start: layer-0 embeddings to begin with in place of random ones, shape ``(num_users +
-            num_items, embedding_dim)``; see :func:`recbook.models.linear.smooth_start`.
+            num_items, embedding_dim)``; see :func:`recbook.graph.smooth_start`.
         checkpoint: a file that is written after each epoch; see :mod:`recbook.checkpoint`. Where it
             is there already, training goes on from it, and ends like a run that was never stopped,
             bit for bit. More ``epochs`` than it was made with are trained as well.

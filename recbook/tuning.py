@@ -15,27 +15,23 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import torch
-from scipy.sparse import csr_matrix
-from torch import Tensor
-
-from recbook.data import Interactions, Split
+from recbook.data import Split
 from recbook.evaluation import Recommender, evaluate
+from recbook.graph import smooth_start
 from recbook.models import (
     EASE,
     GFCF,
     NGCF,
+    ImplicitALS,
     ItemKNN,
     LightGCN,
     MatrixFactorization,
     Popularity,
     PureSVD,
 )
-from recbook.models.base import BaseRecommender
-from recbook.models.linear import smooth_start, user_item_matrix
 from recbook.training import train
 
-__all__ = ["FAMILIES", "Choice", "Family", "ImplicitALS", "hide_test", "tune"]
+__all__ = ["FAMILIES", "Choice", "Family", "hide_test", "tune"]
 
 Settings = dict[str, Any]
 Fit = Callable[[Split, Settings, int], tuple[Recommender, Settings]]
@@ -113,7 +109,7 @@ def trained(
 ) -> Fit:
     """How to fit a model that is trained; ``fixed`` goes to ``train``, the settings to both.
 
-    With ``smooth`` it starts from :func:`recbook.models.linear.smooth_start`, not from random. With
+    With ``smooth`` it starts from :func:`recbook.graph.smooth_start`, not from random. With
     a ``folder`` each training keeps a checkpoint there, and goes on from it.
     """
 
@@ -133,55 +129,6 @@ def trained(
         return fresh, settings
 
     return fit
-
-
-class ImplicitALS(BaseRecommender):
-    r"""iALS by the library ``implicit``: weighted squared error, alternating least squares.
-
-    .. math:: \min_e \sum_{u, i} c_{ui} (x_{ui} - e_u^\top e_i)^2
-              + \mathrm{regularization} \Bigl(\sum_u \|e_u\|^2 + \sum_i \|e_i\|^2\Bigr)
-
-    over all cells, with :math:`c_{ui}` = ``alpha`` for the train interactions and 1 elsewhere (the
-    paper: 1 + alpha). A user without items has the embedding 0, and so has an item without users.
-
-    Args:
-        factors: length of an embedding.
-        alpha: how many times as much a one weighs as a zero.
-        regularization: weight of the penalty.
-
-    Reference: Hu, Koren and Volinsky, Collaborative Filtering for Implicit Feedback Datasets, ICDM
-    2008; https://github.com/benfred/implicit.
-    """
-
-    def __init__(self, factors: int = 32, alpha: float = 5, regularization: float = 1) -> None:
-        self.settings = {"factors": factors, "alpha": alpha, "regularization": regularization}
-
-    def fit(self, train: Interactions) -> ImplicitALS:
-        """Fifteen sweeps, each solving for all users, then for all items.
-
-        Raises:
-            ImportError: where ``implicit`` is not installed; it is in the extra ``book``.
-        """
-        try:
-            from implicit.als import AlternatingLeastSquares
-            from threadpoolctl import threadpool_limits
-        except ImportError as error:
-            raise ImportError(
-                "iALS needs two more packages: pip install implicit threadpoolctl"
-            ) from error
-
-        self.num_users, self.num_items = train.num_users, train.num_items
-        with threadpool_limits(1, "blas"):  # it warns of more: its own threads do the work
-            model = AlternatingLeastSquares(**self.settings, iterations=15, random_state=0)
-            model.fit(csr_matrix(user_item_matrix(train)), show_progress=False)
-        self.user_emb = torch.as_tensor(model.user_factors)
-        self.item_emb = torch.as_tensor(model.item_factors)
-        return self
-
-    def score(self, users: Tensor) -> Tensor:
-        """Dot products with all items, shape ``(len(users), num_items)``."""
-        self.check_fitted("user_emb")
-        return self.user_emb[users] @ self.item_emb.T
 
 
 def grid(**values: Sequence[Any]) -> list[Settings]:

@@ -21,8 +21,8 @@ from recbook.distributed import (
     ShardedLightGCN,
     ShardedSampler,
     read_share,
-    train,
-    train_step,
+    sharded_step,
+    train_sharded,
 )
 
 DIM, LAYERS, BATCH, STEPS, EPOCHS = 8, 2, 64, 20, 3
@@ -49,7 +49,7 @@ def work(folder: Path) -> None:
     generator = torch.Generator().manual_seed(5)
     batches = list(ShardedSampler(shard).epoch(STEPS, BATCH, generator))
     found["batches"], found["next"] = torch.cat(batches, dim=1), torch.rand(3, generator=generator)
-    found["losses"] = [train_step(model, batch, 0.1, adam).item() for batch in batches]
+    found["losses"] = [sharded_step(model, batch, 0.1, adam).item() for batch in batches]
     found["gradient"] = model.weight.grad.clone()
     found["after steps"] = model.weight.detach().clone()
     if shard.rank == 0:  # the others have read nothing: who has read a pair makes no difference
@@ -58,7 +58,9 @@ def work(folder: Path) -> None:
         nothing = torch.zeros(0, dtype=torch.long)
         share = replace(split.val, user=nothing, item=nothing)
     steps = count_steps()
-    frame = train(model, share, EPOCHS, BATCH, k=5, seed=3, checkpoint=folder / "checkpoint")
+    frame = train_sharded(
+        model, share, EPOCHS, BATCH, k=5, seed=3, checkpoint=folder / "checkpoint"
+    )
     found["frame"] = frame.drop(columns="seconds").to_dict("list")
     found["final"] = model().detach()
     found["steps"], found["edges"] = len(steps), sum(block._nnz() for block in shard.blocks)
@@ -68,7 +70,7 @@ def work(folder: Path) -> None:
 
 def count_steps() -> list[int]:
     """A list that grows with each training step; where asked to, one step is the last."""
-    steps, step = [], distributed.train_step
+    steps, step = [], distributed.sharded_step
     first = os.environ.get("TORCHELASTIC_RESTART_COUNT") == "0"
     killed_at = int(sys.argv[2]) if first and len(sys.argv) > 2 else 0
 
@@ -78,7 +80,7 @@ def count_steps() -> list[int]:
             os.kill(os.getpid(), signal.SIGKILL)
         return step(*args)
 
-    distributed.train_step = counted
+    distributed.sharded_step = counted
     return steps
 
 
@@ -98,7 +100,7 @@ def fork(folder: Path, world: int) -> None:
 
 if __name__ == "__main__":
     if "LOCAL_RANK" in os.environ:
-        distributed.start()
+        distributed.join_processes()
         work(Path(sys.argv[1]))
     else:
         for world in (2, 3):

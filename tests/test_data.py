@@ -18,11 +18,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
-from recbook import data
+import recbook
+from recbook import files
 from recbook.data import (
     Interactions,
     MovieLens,
     Split,
+    fetching,
     global_time_split,
     load_gowalla,
     load_movielens_100k,
@@ -31,6 +33,8 @@ from recbook.data import (
     read_interactions,
     to_implicit,
 )
+from recbook.data import gowalla as gowalla_module
+from recbook.data import movielens as source
 
 
 def test_movielens_has_its_published_size(movielens: MovieLens) -> None:
@@ -210,20 +214,21 @@ def test_a_new_name_that_is_taken_already() -> None:
 
 @pytest.fixture
 def raw(movielens: MovieLens) -> dict[str, bytes]:
-    return {name: (movielens.folder / name).read_bytes() for name in data._ML_MD5}
+    return {name: (movielens.folder / name).read_bytes() for name in source._ML_MD5}
 
 
 @pytest.fixture
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No data in the environment's places, and no network."""
     monkeypatch.delenv("RECBOOK_DATA", raising=False)
-    monkeypatch.setattr(data, "user_cache_path", lambda _: tmp_path / "cache")
+    monkeypatch.setattr(fetching, "user_cache_path", lambda _: tmp_path / "cache")
 
     def refuse(*_: object) -> dict[str, bytes]:
         raise OSError("no network")
 
-    monkeypatch.setattr(data, "_download", refuse)
-    monkeypatch.setattr(data, "_from_pypi", refuse)
+    for module in (source, gowalla_module):
+        monkeypatch.setattr(module, "download", refuse)
+    monkeypatch.setattr(source, "_from_pypi", refuse)
     return tmp_path
 
 
@@ -232,7 +237,7 @@ def test_grouplens_archive_gives_the_same_files(
 ) -> None:
     lines = []
     for item, title, year, genres in movielens.items.itertuples(index=False):
-        flags = "|".join(str(int(genre in genres.split())) for genre in data._ML_GENRES)
+        flags = "|".join(str(int(genre in genres.split())) for genre in source._ML_GENRES)
         full = "unknown" if pd.isna(year) else f"{title} ({year})" + " (V)" * (item == 1412)
         lines.append(f"{item}|{full}|01-Jan-1995||url|{flags}\n")
     archive = io.BytesIO()
@@ -240,8 +245,8 @@ def test_grouplens_archive_gives_the_same_files(
         file.writestr("ml-100k/u.item", "".join(lines).encode("latin-1"))
         for name in ("u.data", "u.user"):
             file.writestr(f"ml-100k/{name}", raw[name])
-    monkeypatch.setattr(data, "_download", lambda _: archive.getvalue())
-    assert data._from_grouplens() == raw
+    monkeypatch.setattr(source, "download", lambda _: archive.getvalue())
+    assert source._from_grouplens() == raw
     assert load_movielens_100k(alone / "mine").folder == alone / "mine" / "ml-100k"
 
 
@@ -262,15 +267,15 @@ def test_pypi_package_gives_the_same_files(
                 wheel.writestr(f"recbole/dataset_example/ml-100k/ml-100k.{kind}", content)
         return subprocess.CompletedProcess(command, 0)
 
-    monkeypatch.setattr(data.subprocess, "run", pip)
-    assert data._from_pypi() == raw
+    monkeypatch.setattr(source.subprocess, "run", pip)
+    assert source._from_pypi() == raw
 
     def fail(command: list[str], **_: object) -> subprocess.CompletedProcess:
         return subprocess.CompletedProcess(command, 1, stderr="no such host")
 
-    monkeypatch.setattr(data.subprocess, "run", fail)
+    monkeypatch.setattr(source.subprocess, "run", fail)
     with pytest.raises(OSError, match=r"recbole==1\.2\.1 failed: no such host"):
-        data._from_pypi()
+        source._from_pypi()
 
 
 @pytest.mark.parametrize(
@@ -292,8 +297,8 @@ def test_pypi_steps_in_however_grouplens_fails(
     def fail() -> dict[str, bytes]:
         raise error
 
-    monkeypatch.setattr(data, "_from_grouplens", fail)
-    monkeypatch.setattr(data, "_from_pypi", lambda: raw)
+    monkeypatch.setattr(source, "_from_grouplens", fail)
+    monkeypatch.setattr(source, "_from_pypi", lambda: raw)
     assert len(load_movielens_100k().ratings) == 100_000
 
 
@@ -306,7 +311,7 @@ def test_no_source_says_so_and_writes_nothing(alone: Path) -> None:
 def test_wrong_digest_is_refused(
     alone: Path, raw: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(data, "_from_pypi", lambda: raw | {"u.data": raw["u.data"] + b"\n"})
+    monkeypatch.setattr(source, "_from_pypi", lambda: raw | {"u.data": raw["u.data"] + b"\n"})
     with pytest.raises(ConnectionError, match=r"u\.data came with an unexpected digest"):
         load_movielens_100k()
     assert not list(alone.rglob("*.*"))
@@ -315,7 +320,7 @@ def test_wrong_digest_is_refused(
 def test_corrupted_cache_is_named_and_fetched_again(
     alone: Path, raw: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(data, "_from_pypi", lambda: raw)
+    monkeypatch.setattr(source, "_from_pypi", lambda: raw)
     path = load_movielens_100k().folder / "u.data"
     path.write_bytes(raw["u.data"][:-1] + b"9")
     with pytest.warns(UserWarning, match=r"u\.data is corrupted"):
@@ -329,7 +334,7 @@ def test_corrupted_cache_is_named_and_fetched_again(
 def test_places_in_order(
     alone: Path, raw: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(data, "_from_pypi", lambda: raw)
+    monkeypatch.setattr(source, "_from_pypi", lambda: raw)
     monkeypatch.setenv("RECBOOK_DATA", str(alone / "variable"))
     assert load_movielens_100k().folder == alone / "variable" / "ml-100k"
     assert load_movielens_100k(alone / "root").folder == alone / "variable" / "ml-100k"
@@ -342,9 +347,9 @@ def test_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     def fail(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(data.os, "replace", fail)
-    with pytest.raises(KeyboardInterrupt):
-        data._write_atomically(tmp_path / "file", b"content")
+    monkeypatch.setattr(files.os, "replace", fail)
+    with pytest.raises(KeyboardInterrupt), files.atomic_file(tmp_path / "file") as file:
+        file.write(b"content")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -361,6 +366,7 @@ def test_two_processes_at_once(
 import os, time
 from pathlib import Path
 from recbook import data
+from recbook.data import fetching, movielens
 
 def fetch():
     Path(f"ready-{os.getpid()}").touch()
@@ -368,8 +374,8 @@ def fetch():
         time.sleep(0.01)
     return {path.name: path.read_bytes() for path in Path("source").iterdir()}
 
-data._fetch_movielens = fetch
-data.user_cache_path = lambda _: "cache"
+movielens._fetch_movielens = fetch
+fetching.user_cache_path = lambda _: "cache"
 print(len(data.load_movielens_100k().ratings))
 """
     both = [
@@ -383,7 +389,7 @@ print(len(data.load_movielens_100k().ratings))
 
 
 def test_nothing_is_pickled() -> None:
-    for path in Path(data.__file__).parent.rglob("*.py"):
+    for path in Path(recbook.__file__).parent.rglob("*.py"):
         assert "pickle" not in path.read_text()
         loads = re.findall(r"torch\.load\((.*?)\)", path.read_text(), re.DOTALL)
         assert all("weights_only=True" in given for given in loads), path
@@ -410,7 +416,7 @@ def test_damaged_copy_of_gowalla_is_named(alone: Path) -> None:
 
 
 def test_gowalla_from_elsewhere_is_refused(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data, "_download", lambda _: b"0 1 2\n1 0\n")
+    monkeypatch.setattr(gowalla_module, "download", lambda _: b"0 1 2\n1 0\n")
     with pytest.raises(ConnectionError, match=r"train\.txt, test\.txt came with an unexpected"):
         load_gowalla()
 

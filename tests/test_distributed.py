@@ -136,14 +136,14 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def model(started: None) -> ShardedLightGCN:
-    distributed.start()
+    distributed.join_processes()
     return ShardedLightGCN(Shard(toy_split().train), DIM, LAYERS)
 
 
 def test_not_started_by_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LOCAL_RANK", raising=False)
     with pytest.raises(RuntimeError, match="call torchrun --nproc-per-node 2 -m"):
-        distributed.start()
+        distributed.join_processes()
 
 
 def test_bad_graphs(model: ShardedLightGCN, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,9 +181,9 @@ def test_bad_numbers(model: ShardedLightGCN) -> None:
                                item=torch.zeros(0).long())}, "no process has a validation pair"),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=message):
-            distributed.train(model, **given)
+            distributed.train_sharded(model, **given)
     with pytest.raises(FloatingPointError, match="smaller lr"):
-        distributed.train(model, lr=1e30)
+        distributed.train_sharded(model, lr=1e30)
 
 
 def epochs_in(folder: Path, *epochs: int) -> Path:
@@ -222,17 +222,17 @@ def test_a_run_goes_on_from_the_epoch_before_a_damaged_one(
     model: ShardedLightGCN, tmp_path: Path
 ) -> None:
     given = {"batch_size": BATCH, "checkpoint": tmp_path}
-    expected = distributed.train(model, epochs=3, batch_size=BATCH)
-    distributed.train(model, epochs=2, **given)
+    expected = distributed.train_sharded(model, epochs=3, batch_size=BATCH)
+    distributed.train_sharded(model, epochs=2, **given)
     file = tmp_path / "process-0.pt"
     file.write_bytes(file.read_bytes()[:-9])
     with pytest.warns(UserWarning, match="going on from the one before"):
-        frame = distributed.train(model, epochs=3, **given)
+        frame = distributed.train_sharded(model, epochs=3, **given)
     assert frame["loss"].tolist() == expected["loss"].tolist()
     with pytest.raises(ValueError, match="has 3 epochs, epochs=2 were asked for"):
-        distributed.train(model, epochs=2, **given)
+        distributed.train_sharded(model, epochs=2, **given)
     with pytest.raises(ValueError, match=r"embedding_dim is 8 there, 4 .*; lr is 0.005 there, 1 "):
-        distributed.train(ShardedLightGCN(model.shard, 4, LAYERS), epochs=3, lr=1, **given)
+        distributed.train_sharded(ShardedLightGCN(model.shard, 4, LAYERS), epochs=3, lr=1, **given)
 
 
 def test_the_command(

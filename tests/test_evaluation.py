@@ -7,16 +7,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch_geometric import metrics
 
+from recbook.beyond_accuracy import calibration, coverage, diversity, novelty, popularity_lift
 from recbook.data import Interactions, Split
-from recbook.evaluation import (
-    calibration,
-    coverage,
-    diversity,
-    evaluate,
-    novelty,
-    popularity_lift,
-    top_k,
-)
+from recbook.evaluation import evaluate, top_k
 from recbook.models import Popularity
 
 

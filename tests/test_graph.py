@@ -10,9 +10,8 @@ from recbook.graph import (
     layer_mean_at,
     normalized_adjacency,
     propagate,
-    sparse_product,
-    sparse_rows,
 )
+from recbook.sparse import sparse_product, sparse_rows
 
 PAIRS = st.sets(st.tuples(st.integers(0, 4), st.integers(0, 6)), min_size=1).map(sorted)
 

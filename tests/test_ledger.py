@@ -6,18 +6,21 @@ import pandas as pd
 import pytest
 import torch
 
-from recbook import experiments, ledger
+from experiments import __main__ as command
+from experiments import common, scorers, single_changes, writing
+from recbook import ledger
 from recbook.data import Interactions, Split
 from recbook.evaluation import evaluate
+from recbook.graph import train_adjacency
 from recbook.models import Popularity
-from recbook.training import train_adjacency
 
 
 def test_an_entry_comes_back(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clusters: Split
 ) -> None:
-    monkeypatch.setattr(ledger, "FOLDER", tmp_path)
-    ledger.write_entry(
+    for module in (ledger, writing):
+        monkeypatch.setattr(module, "FOLDER", tmp_path)
+    writing.write_entry(
         "trial", "make trial", "clusters", clusters, [0, 1], {"a": [0.25, {"b": 3}]}, 61.7
     )
     entry = ledger.read_entry("trial")
@@ -51,7 +54,7 @@ def test_an_unknown_experiment_is_refused(
 ) -> None:
     monkeypatch.setattr("sys.argv", ["experiments", "orignal"])
     with pytest.raises(SystemExit):
-        experiments.main()
+        command.main()
     assert "got orignal, expected some of baselines, original" in capsys.readouterr().err
 
 
@@ -68,38 +71,39 @@ def test_a_second_run_is_compared_and_not_stored(
             "gain_in_percent": {"recall": 100 * recall},
         }
 
-    monkeypatch.setattr(experiments, "user_cache_path", lambda _: tmp_path)
-    monkeypatch.setattr(ledger, "FOLDER", tmp_path)
+    monkeypatch.setattr(command, "user_cache_path", lambda _: tmp_path)
+    for module in (ledger, writing):
+        monkeypatch.setattr(module, "FOLDER", tmp_path)
     monkeypatch.setattr("sys.argv", ["experiments", "--check", "trial"])
-    ledger.write_entry("trial", "", "clusters", clusters, [0], trial(0.35), 1)
+    writing.write_entry("trial", "", "clusters", clusters, [0], trial(0.35), 1)
     before = (tmp_path / "trial.json").read_text()
     for recall, lines in ((0.345, 0), (0.37, 1)):
-        experiments.EXPERIMENTS["trial"] = lambda _, recall=recall: trial(recall)
+        command.EXPERIMENTS["trial"] = lambda _, recall=recall: trial(recall)
         with pytest.raises(SystemExit) as ended:
-            experiments.main()
+            command.main()
         assert ended.value.code == bool(lines)
         assert f"trial: {lines} means disagree" in capsys.readouterr().out
-    del experiments.EXPERIMENTS["trial"]
+    del command.EXPERIMENTS["trial"]
     assert (tmp_path / "trial.json").read_text() == before
-    assert next(ledger.disagreements(trial(0.3), {"A": 1})).startswith(": has ['A', ")
+    assert next(writing.disagreements(trial(0.3), {"A": 1})).startswith(": has ['A', ")
 
 
 def test_mean_and_spread() -> None:
     runs = [{"recall": 0.1}, {"recall": 0.3}]
-    assert experiments.mean_sd(runs, ["recall"]) == {
+    assert common.mean_sd(runs, ["recall"]) == {
         "mean": {"recall": 0.2},
         "sd": {"recall": 0.1414},
     }
-    assert experiments.mean_sd(runs[:1], ["recall"])["sd"] == {"recall": 0}
+    assert common.mean_sd(runs[:1], ["recall"])["sd"] == {"recall": 0}
 
 
 def test_a_report_comes_back_from_json_and_users_are_averaged(clusters: Split) -> None:
     report = evaluate(Popularity().fit(clusters.train), clusters.train, clusters.test, k=5)
-    packed = json.loads(json.dumps(experiments.pack(report)))
-    back = experiments.unpack([packed])
+    packed = json.loads(json.dumps(common.pack(report)))
+    back = common.unpack([packed])
     pd.testing.assert_frame_equal(back.per_user, report.per_user, check_dtype=False)
     packed["per_user"]["recall"] = [0.0] * len(report.per_user)
-    halved = experiments.unpack([packed, experiments.pack(report)])
+    halved = common.unpack([packed, common.pack(report)])
     assert halved.recall == pytest.approx(report.recall / 2) and halved.k == 5
 
 
@@ -109,7 +113,7 @@ def test_zero_is_no_mask_where_scores_are_negative() -> None:
             return torch.tensor([[-1.0, -2.0, -3.0]])
 
     seen, target = (Interactions.from_pairs([0], [item], 1, 3) for item in (2, 0))
-    masked = experiments.SeenTimesZero(Negative(), seen)
+    masked = scorers.SeenTimesZero(Negative(), seen)
     assert evaluate(masked, None, target, k=1).recall == 0  # the seen item's 0 is on top
     assert evaluate(Negative(), seen, target, k=1).recall == 1
 
@@ -118,8 +122,8 @@ def test_any_normalisation_around_the_symmetric_product(toy: Interactions) -> No
     adj = train_adjacency(toy)
     plain = (adj.to_dense() > 0).float()
     degree = plain.sum(1)
-    for receives, sends in experiments.NORMALISATIONS.values():
-        model = experiments.PowerNorm(toy, 3, 4, exponents=(receives, sends))
+    for receives, sends in single_changes.NORMALISATIONS.values():
+        model = scorers.PowerNorm(toy, 3, 4, exponents=(receives, sends))
         weight = degree.pow(-receives)[:, None] * plain * degree.pow(-sends)
         x = total = model.embedding.weight
         for _ in range(3):
@@ -138,7 +142,7 @@ def test_a_blend_is_what_its_weight_says() -> None:
 
     one, two, other = Fixed(1.0, 2.0, 6.0), Fixed(5.0, 2.0, 2.0), Fixed(0.0, 30.0, 0.0)
     nobody = torch.tensor([0])
-    order = experiments.Blend([one, two], other, 0.0).score(nobody).argsort(descending=True)
+    order = scorers.Blend([one, two], other, 0.0).score(nobody).argsort(descending=True)
     assert order.tolist() == [[2, 0, 1]]  # means 3, 2, 4
-    alone = experiments.Blend([one], other, 1.0).score(nobody)
+    alone = scorers.Blend([one], other, 1.0).score(nobody)
     assert alone.argmax() == 1 and alone.mean().abs() < 1e-12 and alone.std() == pytest.approx(1)

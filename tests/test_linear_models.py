@@ -6,10 +6,9 @@ import torch
 
 from recbook.data import Interactions, Split
 from recbook.evaluation import evaluate
-from recbook.models import EASE, GFCF, ItemKNN, Popularity, PureSVD
+from recbook.graph import smooth_start
+from recbook.models import EASE, GFCF, ImplicitALS, ItemKNN, Popularity, PureSVD
 from recbook.models.base import BaseRecommender
-from recbook.models.linear import smooth_start
-from recbook.tuning import ImplicitALS
 
 ALL = torch.arange(3)
 CLOSED = [ItemKNN(), PureSVD(1), EASE(), GFCF(1), ImplicitALS(2)]
@@ -122,7 +121,7 @@ def test_the_smooth_start_is_the_best_low_rank_graph(original: Split) -> None:
 
 
 def test_more_frequencies_than_there_are(toy: Interactions) -> None:
-    with pytest.raises(ValueError, match="3 users and 4 items, expected at most 2"):
+    with pytest.raises(ValueError, match="3 rows and 4 columns, expected at most 2"):
         GFCF(3).fit(toy)
 
 

@@ -6,7 +6,7 @@ from torch_geometric.nn import LGConv
 from torch_geometric.nn.models import LightGCN as PyGLightGCN
 
 from recbook.data import Interactions, Split
-from recbook.graph import bipartite_edge_index, normalized_adjacency
+from recbook.graph import bipartite_edge_index, normalized_adjacency, train_adjacency
 from recbook.models import (
     NGCF,
     LightGCN,
@@ -17,7 +17,6 @@ from recbook.models import (
     PureSVD,
     lightgcn,
 )
-from recbook.training import train_adjacency
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image, ImageOps
 
-from tests.notebook_check import (
+from tools.notebook_check import (
     Rules,
     notebook_problems,
     output_differences,
@@ -471,7 +471,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def run_check(*arguments: object) -> tuple[int, str]:
     """Call pytest as the Makefile does; return its exit code and what it prints."""
-    command = [sys.executable, "-m", "pytest", "-p", "tests.notebook_check", "--nbval"]
+    command = [sys.executable, "-m", "pytest", "-p", "tools.notebook_check", "--nbval"]
     command += ["--nbval-current-env", "-v", "--color=no", "-p", "no:cacheprovider"]
     command += ["-c", "pyproject.toml", *map(str, arguments)]
     # Where CI is set, pytest repeats each message whole in its summary; the tests count them.

@@ -1,4 +1,3 @@
-import runpy
 from itertools import combinations
 from pathlib import Path
 
@@ -7,6 +6,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from recbook.plotting import COLORS, draw_bipartite, set_style
+from tools import draw_path
 
 MODELS = ["LightGCN", "NGCF", "MatrixFactorization", "Popularity", "Random"]
 SIMPLE = ["ItemKNN", "PureSVD", "EASE", "GFCF", "iALS", "LightGCN", "Popularity"]
@@ -45,8 +45,7 @@ def test_models_differ_in_grey(one: str, other: str) -> None:
 
 
 def test_readme_picture_is_what_its_script_draws(tmp_path: Path) -> None:
-    path = Path(__file__).parents[1] / "book" / "path.py"
-    runpy.run_path(str(path))["draw"](tmp_path / "path.png")
-    drawn, kept = (plt.imread(name) for name in (tmp_path / "path.png", path.with_suffix(".png")))
+    draw_path.draw(tmp_path / "path.png")
+    drawn, kept = (plt.imread(name) for name in (tmp_path / "path.png", draw_path.PICTURE))
     assert drawn.shape == kept.shape
     assert ((drawn - kept) ** 2).mean() ** 0.5 < 0.05

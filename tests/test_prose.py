@@ -127,20 +127,20 @@ def test_what_is_no_unknown_figure(text: str) -> None:
 
 
 def test_the_status_page_is_what_the_ledger_says() -> None:
-    page = runpy.run_path(str(BOOK / "status.py"))["status"]() + "\n"
-    assert STATUS.read_text() == page, "call python -m book.status, or make results"
+    page = runpy.run_path(str(BOOK.parent / "tools" / "status_page.py"))["status"]() + "\n"
+    assert STATUS.read_text() == page, "call python -m tools.status_page, or make results"
     lines = page.splitlines()
     assert any(line.startswith("| LightGCN recall@20 | 0.3535 | 0.355") for line in lines)
     recall = ledger.read_entry("audit")["results"]["tuned"]["NGCF"]["mean"]["recall"]
     assert any(line.startswith(f"| tuned: NGCF | {recall:.4f} ±") for line in lines)
-    assert all(f"`python -m recbook.experiments {path.stem}`" in page for path in ENTRIES)
+    assert all(f"`python -m experiments {path.stem}`" in page for path in ENTRIES)
 
 
 def test_the_ledger_says_how_each_entry_is_made() -> None:
-    from recbook.experiments import EXPERIMENTS
+    from experiments.__main__ import EXPERIMENTS
 
     assert {path.stem for path in ENTRIES} == set(EXPERIMENTS)
     for name in EXPERIMENTS:
         entry = ledger.read_entry(name)
-        assert entry["command"] == f"python -m recbook.experiments {name}"
+        assert entry["command"] == f"python -m experiments {name}"
         assert len(entry["data"]["digest"]) == 16 and entry["versions"]["torch"]

@@ -5,9 +5,9 @@ import torch
 
 from recbook.data import Interactions, Split
 from recbook.evaluation import evaluate
+from recbook.graph import smooth_start, train_adjacency
 from recbook.models import NGCF, LightGCN, MatrixFactorization, Popularity
-from recbook.models.linear import smooth_start
-from recbook.training import softmax_step, train, train_adjacency, train_step
+from recbook.training import softmax_step, train, train_step
 
 
 def small() -> LightGCN:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import torch
 
+from experiments.runs import Runs
 from recbook.data import Interactions, Split
-from recbook.experiments import Runs
 from recbook.models import ItemKNN, LightGCN
 from recbook.tuning import FAMILIES, Family, closed_form, grid, hide_test, trained, tune
 

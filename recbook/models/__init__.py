@@ -1,6 +1,7 @@
 """Recommenders: anything here has ``score(users)`` and ``recommend(users, k, exclude)``."""
 
 from recbook.models.base import BaseRecommender, EmbeddingModel
+from recbook.models.ials import ImplicitALS
 from recbook.models.lightgcn import LightGCN, LightGCNConv
 from recbook.models.linear import EASE, GFCF, PureSVD
 from recbook.models.matrix_factorization import MatrixFactorization
@@ -14,6 +15,7 @@ __all__ = [
     "NGCF",
     "BaseRecommender",
     "EmbeddingModel",
+    "ImplicitALS",
     "ItemKNN",
     "LightGCN",
     "LightGCNConv",

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch_geometric.nn import MessagePassing
 
-from recbook.graph import edge_norm, is_adjacency, layer_mean_at, propagate
+from recbook.graph import edge_norm, is_adjacency, layer_mean, layer_mean_at, propagate
 from recbook.models.base import EmbeddingModel
 
 __all__ = ["LightGCN", "LightGCNConv"]
@@ -107,12 +107,14 @@ class LightGCN(EmbeddingModel):
             ``user_emb`` of shape ``(num_users, embedding_dim)`` and ``item_emb`` of shape
             ``(num_items, embedding_dim)``.
         """
-        x = total = self.embedding.weight
-        for _ in range(self.num_layers):
-            x = self.conv(x, graph)
-            total = total + x
-        mean = total / (self.num_layers + 1)
+        mean = layer_mean(
+            self.embedding.weight, self.num_layers, lambda x: self.propagate(x, graph)
+        )
         return self.split_nodes(F.normalize(mean) if self.cosine else mean)
+
+    def propagate(self, x: Tensor, graph: Tensor) -> Tensor:
+        """From one layer to the next, shape ``(num_nodes, embedding_dim)``."""
+        return self.conv(x, graph)
 
     def embed(self, graph: Tensor, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """Final embeddings of some users and items; in a large graph without the whole last layer.

@@ -6,16 +6,15 @@ elsewhere.
 
 from __future__ import annotations
 
-import numpy as np
 import torch
-from scipy.sparse import csr_array, diags_array
-from scipy.sparse.linalg import svds
 from torch import Tensor
 
 from recbook.data import Interactions
+from recbook.graph import normalized_matrix
 from recbook.models.base import BaseRecommender
+from recbook.sparse import inv_sqrt, largest_singular
 
-__all__ = ["EASE", "GFCF", "PureSVD", "smooth_start"]
+__all__ = ["EASE", "GFCF", "PureSVD"]
 
 
 class PureSVD(BaseRecommender):
@@ -48,7 +47,7 @@ class PureSVD(BaseRecommender):
     def fit(self, train: Interactions) -> PureSVD:
         """Factorise the matrix of the train interactions."""
         self.num_users, self.num_items = train.num_users, train.num_items
-        left, size, right = largest_singular(user_item_matrix(train), self.embedding_dim)
+        left, size, right = largest_singular(train.matrix, self.embedding_dim)
         self.user_emb = torch.from_numpy(left * size)
         self.item_emb = torch.from_numpy(right)
         return self
@@ -98,7 +97,7 @@ class EASE(BaseRecommender):
     def fit(self, train: Interactions) -> EASE:
         """Invert the item-item matrix."""
         self.num_users, self.num_items = train.num_users, train.num_items
-        self.matrix = user_item_matrix(train)
+        self.matrix = train.matrix
         gram = torch.from_numpy((self.matrix.T @ self.matrix).toarray())
         inverse = torch.cholesky_inverse(
             torch.linalg.cholesky(gram + self.reg * torch.eye(len(gram), dtype=gram.dtype))
@@ -153,7 +152,7 @@ class GFCF(BaseRecommender):
     def fit(self, train: Interactions) -> GFCF:
         """Normalise the matrix and find its smoothest signals."""
         self.num_users, self.num_items = train.num_users, train.num_items
-        self.matrix = user_item_matrix(train)
+        self.matrix = train.matrix
         self.normalized = normalized_matrix(train)
         _, _, self.signals = largest_singular(self.normalized, self.num_frequencies)
         self.inv_sqrt_degree = inv_sqrt(train.item_degree)
@@ -171,61 +170,3 @@ class GFCF(BaseRecommender):
         two_hops = ((rows @ self.normalized.T) @ self.normalized).toarray()
         low_pass = (rows @ (self.inv_sqrt_degree[:, None] * self.signals)) @ self.signals.T
         return torch.from_numpy(two_hops + self.alpha * low_pass * self.sqrt_degree)
-
-
-def user_item_matrix(train: Interactions) -> csr_array:
-    """Ones at the train interactions, shape ``(num_users, num_items)``, in doubles."""
-    pairs = (train.user.numpy(), train.item.numpy())
-    return csr_array((np.ones(len(train)), pairs), shape=(train.num_users, train.num_items))
-
-
-def normalized_matrix(train: Interactions) -> csr_array:
-    r"""The block :math:`\tilde{R} = D_U^{-1/2} X D_I^{-1/2}` of the normalised adjacency."""
-    user_scale, item_scale = inv_sqrt(train.user_degree), inv_sqrt(train.item_degree)
-    return diags_array(user_scale) @ user_item_matrix(train) @ diags_array(item_scale)
-
-
-def smooth_start(train: Interactions, embedding_dim: int, std: float = 0.1) -> Tensor:
-    r"""Layer-0 embeddings to start training from: the smoothest signals on the train graph.
-
-    .. math:: E^{(0)} = c \, [U \Sigma^{1/2};\, V \Sigma^{1/2}], \qquad
-              \tilde{R} \approx U \Sigma V^\top
-
-    with the largest ``embedding_dim`` singular triplets, and :math:`c` so that the entries have
-    standard deviation ``std``. Nothing in it is drawn.
-
-    Args:
-        train: the interactions.
-        embedding_dim: length of an embedding, below the numbers of users and of items.
-        std: standard deviation of all entries.
-
-    Returns:
-        Shape ``(num_users + num_items, embedding_dim)``, users first; for ``train(start=...)``.
-
-    Raises:
-        ValueError: on a length that the matrix does not have.
-
-    >>> toy = Interactions.from_pairs([0, 0, 1, 1, 2], [0, 1, 0, 2, 1])
-    >>> smooth_start(toy, embedding_dim=2).shape
-    torch.Size([6, 2])
-    """
-    left, size, right = largest_singular(normalized_matrix(train), embedding_dim)
-    start = torch.from_numpy(np.concatenate([left, right]) * np.sqrt(size)).float()
-    return start * (std / start.std())
-
-
-def inv_sqrt(degree: Tensor) -> np.ndarray:
-    """One over the root of each degree, and 0 for what has no neighbour."""
-    return degree.double().pow(-0.5).nan_to_num(posinf=0).numpy()
-
-
-def largest_singular(matrix: csr_array, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The largest singular triplets: ``(num_users, n)``, ``(n,)`` and ``(num_items, n)``."""
-    if number >= min(matrix.shape):
-        raise ValueError(
-            f"got a request for {number} singular vectors of a matrix of {matrix.shape[0]} users "
-            f"and {matrix.shape[1]} items, expected at most {min(matrix.shape) - 1}"
-        )
-    start = np.ones(min(matrix.shape))  # where the iteration begins: the same on every run
-    left, size, right = svds(matrix, k=number, v0=start)
-    return left, size, right.T.copy()

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from recbook.data import Interactions
 from recbook.models.base import BaseRecommender
-from recbook.models.linear import inv_sqrt, user_item_matrix
+from recbook.sparse import inv_sqrt
 
 __all__ = ["ItemKNN"]
 
@@ -44,7 +44,7 @@ class ItemKNN(BaseRecommender):
     def fit(self, train: Interactions) -> ItemKNN:
         """Compare all pairs of items, and keep each item's nearest."""
         self.num_users, self.num_items = train.num_users, train.num_items
-        self.matrix = user_item_matrix(train)
+        self.matrix = train.matrix
         both = torch.from_numpy((self.matrix.T @ self.matrix).toarray())
         scale = torch.from_numpy(inv_sqrt(train.item_degree))
         similarity = scale[:, None] * both * scale

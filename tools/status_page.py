@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from book.tables import header, row
-from recbook.ledger import FOLDER, read_entry
 
-PAGE = Path(__file__).with_name("status.md")
+from recbook.ledger import FOLDER, read_entry
+from tools.tables import header, row
+
+PAGE = Path(__file__).parents[1] / "book" / "status.md"
 MEASURES = {"recall": "recall@20", "precision": "precision@20", "ndcg": "NDCG@20"}
 HEAD = (
     "# Status: every result, and what made it\n\n"
@@ -25,9 +26,7 @@ HEAD = (
 def status() -> str:
     """The whole page."""
     names = sorted(path.stem for path in FOLDER.glob("*.json"))
-    return "\n".join(
-        [HEAD, *published(), *(line for name in names for line in section(name))]
-    )
+    return "\n".join([HEAD, *published(), *(line for name in names for line in section(name))])
 
 
 def published() -> Iterator[str]:
@@ -51,9 +50,7 @@ def published() -> Iterator[str]:
 def section(name: str) -> Iterator[str]:
     """One entry: what made it, then its results."""
     entry = read_entry(name)
-    versions = ", ".join(
-        f"{package} {number}" for package, number in entry["versions"].items()
-    )
+    versions = ", ".join(f"{package} {number}" for package, number in entry["versions"].items())
     yield f"## {name}\n"
     yield from header("Command", "run on", "takes", "data", "digest", "made with")
     yield row(
@@ -66,9 +63,7 @@ def section(name: str) -> Iterator[str]:
     )
     yield ""
     leaves = list(walk(entry["results"]))
-    figures = [
-        leaf for leaf in leaves if measured(leaf[1]).get("recall", 2) <= 1
-    ]  # no percentages
+    figures = [leaf for leaf in leaves if measured(leaf[1]).get("recall", 2) <= 1]  # no percentages
     differences = [leaf for leaf in leaves if "low" in leaf[1]]
     other = [leaf for leaf in leaves if leaf not in figures and leaf not in differences]
     if figures:
@@ -86,22 +81,16 @@ def section(name: str) -> Iterator[str]:
     if other:
         yield from header("Also", "values")
         for path, values in other:
-            yield row(
-                path, ", ".join(f"{key} {value:g}" for key, value in values.items())
-            )
+            yield row(path, ", ".join(f"{key} {value:g}" for key, value in values.items()))
         yield ""
 
 
-def walk(
-    results: dict[str, Any], path: tuple[str, ...] = ()
-) -> Iterator[tuple[str, dict]]:
+def walk(results: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, dict]]:
     """Every dict that holds figures, with the names that lead to it."""
     if "recall" in measured(results) or "low" in results:
         yield ": ".join(path), results
         results = {key: results[key] for key in ("chosen", "lists") if key in results}
-    numbers = {
-        key: value for key, value in results.items() if isinstance(value, int | float)
-    }
+    numbers = {key: value for key, value in results.items() if isinstance(value, int | float)}
     if numbers:
         yield ": ".join(path), numbers
     for key, value in results.items():

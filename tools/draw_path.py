@@ -1,10 +1,12 @@
-"""Draw the README's picture: `python book/path.py` writes book/path.png."""
+"""Draw the README's picture: `python -m tools.draw_path` writes book/path.png."""
 
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+
 from recbook.plotting import draw_bipartite, set_style
 
+PICTURE = Path(__file__).parents[1] / "book" / "path.png"
 EDGES = [(0, 0), (0, 1), (1, 1), (1, 2), (2, 2), (2, 3)]
 
 
@@ -19,4 +21,4 @@ def draw(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    draw(Path(__file__).with_suffix(".png"))
+    draw(PICTURE)

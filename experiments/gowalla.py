@@ -1,12 +1,13 @@
 """Gowalla, the papers' benchmark: a validation part like its test part, and what is trained on it.
 
 The published split has no validation part, and is no uniform draw: the test items of a user are
-more like each other than like the user's train items (:func:`company`). :func:`hide_alike` hides
-train interactions in the same way.
+more like each other than like the user's train items (:func:`hidden_similarity`), and
+:func:`hide_alike` hides train interactions in the same way.
 """
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,58 @@ import torch.nn.functional as F
 from scipy.sparse import diags_array
 from torch import Tensor
 
-from recbook.data import Interactions, Split
-from recbook.models import LightGCN
-from recbook.models.linear import inv_sqrt, smooth_start, user_item_matrix
-from recbook.tuning import Family, grid, trained
+from experiments.common import chosen_by, described, intervals, on_test, pack, rounded, unpack
+from experiments.runs import Runs
+from recbook.data import Interactions, Split, load_gowalla
+from recbook.graph import smooth_start
+from recbook.models import GFCF, LightGCN
+from recbook.sparse import inv_sqrt
+from recbook.tuning import FAMILIES, Family, Settings, closed_form, grid, trained
 
-__all__ = ["WithPopularity", "company", "hide", "hide_alike", "layers", "of_users"]
+
+def gowalla(runs: Runs) -> dict[str, Any]:
+    """The papers' benchmark on its own split: softmax LightGCN with 0 to 4 layers, and GF-CF.
+
+    Epochs, and GF-CF's alpha, are chosen on a fifth of the train interactions of each user, which
+    stands in for a validation part that the published split does not have; then each model is
+    fitted on all of train, and the test part is opened once.
+    """
+    full = load_gowalla()
+    part = hide_alike(full.train)
+    uniform = torch.rand(len(full.train), generator=torch.Generator().manual_seed(0)) < 0.2
+    draws = {"published": full, "uniform": hide(full.train, uniform), "alike": part}
+    families = {
+        "Popularity": FAMILIES["Popularity"],
+        "GF-CF": Family(closed_form(GFCF), grid(num_frequencies=[256], alpha=[0.1, 0.3, 1.0])),
+        "MF, softmax": softmax_family(0, runs.folder / "0 layers"),
+    }
+    for number in (1, 2, 3, 4):
+        name = f"LightGCN, softmax, {number} layer{'s' * (number > 1)}"
+        families[name] = softmax_family(number, runs.folder / f"{number} layers")
+
+    def refit(family: Family, settings: Settings) -> dict[str, Any]:
+        start = time.perf_counter()
+        model = family.fit(full, settings, 0)[0]
+        fitted = time.perf_counter()
+        report = pack(on_test(model, full))
+        return report | {"fit": fitted - start, "evaluate": time.perf_counter() - fitted}
+
+    some = torch.randperm(part.train.num_users, generator=torch.Generator().manual_seed(0))[:5000]
+    val = of_users(part.test, some)
+    asked = Split(part.train, test=val, val=val)
+    rows = {}
+    for name, family in families.items():
+        choice = chosen_by(runs, name, family, "hidden", asked)
+        done = runs(f"{name}, refit", partial(refit, family, choice.settings))
+        rows[name] = rounded(unpack([done]).as_dict()) | {
+            "interval": intervals(unpack([done])),
+            "chosen": described(choice),
+            "seconds": {what: round(done[what], 1) for what in ("fit", "evaluate")},
+        }
+    return {
+        "split": {name: rounded(hidden_similarity(split)) for name, split in draws.items()},
+        "rows": rows,
+    }
 
 
 def hide(train: Interactions, hidden: Tensor) -> Split:
@@ -44,7 +91,7 @@ def hide_alike(train: Interactions, share: float = 0.2, seed: int = 0) -> Split:
 
     One item is drawn for each user; hidden are it and those whose cosine with it, of the smooth
     embeddings, is the highest after a uniform number up to 0.3 was added: so many that on Gowalla
-    :func:`company` says of it what it says of the published split.
+    :func:`hidden_similarity` says of it what it says of the published split.
     """
     generator = torch.Generator().manual_seed(seed)
     item_emb = F.normalize(smooth_start(train, 64)[train.num_users :])
@@ -60,12 +107,12 @@ def hide_alike(train: Interactions, share: float = 0.2, seed: int = 0) -> Split:
     return hide(ordered, hidden)
 
 
-def company(split: Split, num_users: int = 3000) -> dict[str, float]:
+def hidden_similarity(split: Split, num_users: int = 3000) -> dict[str, float]:
     """How alike the hidden items of a user are, to each other and to the user's train items.
 
     Two items are as alike as the cosine of their columns in the train part; means over users.
     """
-    matrix = user_item_matrix(split.train)
+    matrix = split.train.matrix
     columns = (matrix @ diags_array(inv_sqrt(split.train.item_degree))).tocsc()
     several = torch.nonzero((split.test.user_degree > 1) & (split.train.user_degree > 0)).flatten()
     pick = torch.randperm(len(several), generator=torch.Generator().manual_seed(0))[:num_users]
@@ -87,12 +134,12 @@ def company(split: Split, num_users: int = 3000) -> dict[str, float]:
     }
 
 
-def layers(number: int, folder: Path) -> Family:
+def softmax_family(num_layers: int, folder: Path) -> Family:
     """A softmax LightGCN for Gowalla, with checkpoints in a folder; without layers it is MF.
 
     The settings were found by hand, with two layers, on what :func:`hide_alike` hides.
     """
-    model = partial(WithPopularity, num_layers=number, cosine=True, popularity=0.03)
+    model = partial(WithPopularity, num_layers=num_layers, cosine=True, popularity=0.03)
     more = {"loss": "softmax", "lr": 0.02, "batch_size": 2048}
     fit = trained(model, patience=2, smooth=True, folder=folder, **more)
     return Family(fit, grid(temperature=[0.1], reg=[0.0], embedding_dim=[192]))

@@ -1,6 +1,6 @@
 """A pytest plugin: run every notebook again and compare with the outputs it is committed with.
 
-    python -m pytest -p tests.notebook_check --nbval --nbval-current-env book/
+    python -m pytest -p tools.notebook_check --nbval --nbval-current-env book/
 
 nbval finds the notebooks and starts each one's kernel in the notebook's folder. This module first
 refuses what must not be committed (`notebook_problems`), then runs each cell and compares what it
@@ -75,7 +75,7 @@ def read_rules(cell: NotebookNode) -> Rules:
     for tag in [tag for tag in tags if tag.startswith(("tolerance", "picture_tolerance"))]:
         match = TOLERANCE.fullmatch(tag)
         if match is None:
-            raise ValueError(f"tag {tag}: not one of those in tests/notebook_check.py")
+            raise ValueError(f"tag {tag}: not one of those in tools/notebook_check.py")
         if not str(cell.metadata.get("tolerance_reason", "")).strip():
             raise ValueError(f"tag {tag}: the metadata must say why, as tolerance_reason")
         field = str(match.lastgroup)

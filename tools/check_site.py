@@ -1,6 +1,6 @@
 """Check a rendered site: it needs no network, links lead somewhere, images have alt text.
 
-`make render` and `make book` run `python tests/check_site.py _build/html` when they have built it.
+`make render` and `make book` run `python -m tools.check_site _build/html` when they have built it.
 """
 
 import re

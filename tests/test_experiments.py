@@ -3,12 +3,12 @@
 import pytest
 import torch
 
+from experiments.gowalla import WithPopularity, hidden_similarity, hide, hide_alike, of_users
 from recbook import ledger
 from recbook.data import Interactions, Split
 from recbook.evaluation import evaluate
-from recbook.gowalla import WithPopularity, company, hide, hide_alike, of_users
+from recbook.graph import train_adjacency
 from recbook.models import GFCF, LightGCN
-from recbook.training import train_adjacency
 
 
 def test_what_is_hidden_together_is_alike(original: Split) -> None:
@@ -20,15 +20,15 @@ def test_what_is_hidden_together_is_alike(original: Split) -> None:
         whole = train.user * train.num_items + train.item
         assert torch.equal(both.sort().values, whole.sort().values)
     assert torch.equal(alike.test.user_degree, (0.2 * train.user_degree).ceil().long())
-    near, drawn = company(alike), company(uniform)
+    near, drawn = hidden_similarity(alike), hidden_similarity(uniform)
     assert drawn["each_other"] == pytest.approx(drawn["to_train"], abs=0.01)
     assert near["each_other"] > near["to_train"] + 0.02
 
 
-def test_company_by_hand() -> None:
+def test_similarity_of_what_is_hidden_by_hand() -> None:
     train = Interactions.from_pairs([0, 0, 1, 1, 1, 2], [0, 1, 1, 2, 3, 2], 3, 4)
     test = Interactions.from_pairs([0, 0], [2, 3], 3, 4)
-    found = company(Split(train, test=test))
+    found = hidden_similarity(Split(train, test=test))
     # item 2 has users 1 and 2, item 3 has user 1, item 1 has users 0 and 1, item 0 has user 0
     assert found["each_other"] == pytest.approx(2**-0.5, abs=1e-4)
     assert found["to_train"] == pytest.approx((1 / 2 + 2**-0.5) / 4, abs=1e-4)

@@ -1,4 +1,4 @@
-"""Execute chapters in place: `make execute`, or `python book/execute.py CHAPTER.ipynb`.
+"""Execute chapters in place: `make execute`, or `python -m tools.execute CHAPTER.ipynb`.
 
 Writes outputs, execution counts from 1, and the same notebook metadata for everybody,
 so that a diff shows only what changed. A chapter that fails is left as it was.

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
-from book.tables import header, row
-from recbook.plotting import COLORS, set_style
 
-PAGE = Path(__file__).with_suffix(".md")
+from recbook.plotting import COLORS, set_style
+from tools.tables import header, row
+
+PAGE = Path(__file__).parents[1] / "book" / "benchmarks.md"
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 HEAD = (
     "# Benchmarks: time, memory and recall side by side\n\n"
@@ -110,9 +111,7 @@ def result(name: str) -> dict[str, Any]:
 def run_on(found: dict[str, Any]) -> str:
     """A line on the machine."""
     machine = found["machine"]
-    versions = ", ".join(
-        f"{name} {number}" for name, number in machine["versions"].items()
-    )
+    versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
     return (
         f"`{found['command']}`; rounds: {found['rounds']}; threads: "
         f"{machine['threads']} on {machine['cores']} cores of {machine['processor']}; "
@@ -170,9 +169,7 @@ def goals(peers: dict[str, Any]) -> Iterator[str]:
 
 def sizes(growth: dict[str, Any]) -> Iterator[str]:
     """Time and memory of each size."""
-    yield from header(
-        "Edges", "nodes", "s a step", "its floor, s", "s to set up", "memory, MB"
-    )
+    yield from header("Edges", "nodes", "s a step", "its floor, s", "s to set up", "memory, MB")
     for one in growth["sizes"]:
         seconds = (number(one[key]) for key in ("step", "floor", "set_up"))
         yield row(
@@ -221,9 +218,7 @@ def draw(path: Path) -> None:
         upper.scatter(seconds, place, color=color, zorder=3)
         text = f"  {values['recall']:.3f}"
         upper.annotate(text, (seconds, place), va="center", fontsize=10)
-    names = [
-        name.replace(", to the original's recall", " to 0.3535") for name, _ in ran
-    ]
+    names = [name.replace(", to the original's recall", " to 0.3535") for name, _ in ran]
     upper.set_yticks(range(len(ran)), names, fontsize=10)
     upper.set(xscale="log", xlabel="seconds to the end, and recall@20")
     upper.margins(x=0.2)

@@ -1,0 +1,74 @@
+"""Recommenders that stand in experiments alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from recbook.data import Interactions
+from recbook.evaluation import Recommender
+from recbook.models import LightGCN
+
+
+class RandomScores:
+    """Scores that know nothing."""
+
+    def __init__(self, train: Interactions, seed: int) -> None:
+        self.num_items, self.generator = train.num_items, torch.Generator().manual_seed(seed)
+
+    def score(self, users: Tensor) -> Tensor:
+        """Uniform numbers, shape ``(len(users), num_items)``."""
+        return torch.rand(len(users), self.num_items, generator=self.generator)
+
+
+class SeenTimesZero:
+    """The original post's mask: the seen items' scores are multiplied by 0."""
+
+    def __init__(self, model: Recommender, seen: Interactions) -> None:
+        self.model, self.seen = model, seen
+
+    def score(self, users: Tensor) -> Tensor:
+        """Scores, 0 for what the user has seen, shape ``(len(users), num_items)``."""
+        return self.model.score(users).masked_fill(self.seen.dense_rows(users), 0)
+
+
+class Blend:
+    """The mean score of some models, and a share of another's; both standardised for each user."""
+
+    def __init__(self, models: Sequence[Recommender], other: Recommender, weight: float) -> None:
+        self.models, self.other, self.weight = models, other, weight
+
+    def score(self, users: Tensor) -> Tensor:
+        """Weighted sum of standard scores, shape ``(len(users), num_items)``."""
+        mean = torch.stack([model.score(users) for model in self.models]).mean(0)
+        ours, theirs = (
+            (score - score.mean(1, keepdim=True)) / score.std(1, keepdim=True)
+            for score in (mean.double(), self.other.score(users).double())
+        )
+        return (1 - self.weight) * ours + self.weight * theirs
+
+
+class PowerNorm(LightGCN):
+    r"""LightGCN with edges that weigh :math:`d_i^{-a} d_j^{-b}`, node ``i`` hearing from ``j``.
+
+    Written around the symmetric product: :math:`D^{1/2-a} \tilde{A} D^{1/2-b}`.
+    """
+
+    def __init__(
+        self,
+        train: Interactions,
+        num_users: int,
+        num_items: int,
+        exponents: tuple[float, float],
+    ) -> None:
+        super().__init__(num_users, num_items)
+        degree = torch.cat([train.user_degree, train.item_degree]).clamp(min=1).float()
+        receives, sends = exponents
+        self.after = degree.pow(0.5 - receives)[:, None]
+        self.before = degree.pow(0.5 - sends)[:, None]
+
+    def propagate(self, x: Tensor, graph: Tensor) -> Tensor:
+        """From one layer to the next."""
+        return self.after * self.conv(self.before * x, graph)

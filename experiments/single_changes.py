@@ -1,0 +1,91 @@
+"""LightGCN, one change at a time."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from experiments.common import SEEDS, liked, mean_sd, rounded
+from experiments.runs import Runs
+from experiments.scorers import PowerNorm
+from recbook.data import random_split
+from recbook.evaluation import MEASURES
+from recbook.models import LightGCN
+from recbook.stats import t_interval
+from recbook.training import train
+from recbook.tuning import Settings, hide_test
+
+NORMALISATIONS = {  # exponents of the degrees: of who receives, of who sends
+    "symmetric": (0.5, 0.5),
+    "left, L1": (1.0, 0.0),
+    "right, L1": (0.0, 1.0),
+    "left": (0.5, 0.0),
+    "right": (0.0, 0.5),
+}
+
+
+DEFAULTS = {"num_layers": 3, "embedding_dim": 64, "exponents": (0.5, 0.5), "cosine": False}
+
+
+def single_changes(runs: Runs) -> dict[str, Any]:
+    """LightGCN, one change at a time, five seeds, measured on the validation part alone."""
+    split = hide_test(random_split(liked(), val_size=0.1))
+    bpr: Settings = {"reg": 1e-3, "lr": 0.01}
+    soft: Settings = {"loss": "softmax", "lr": 0.03, "reg": 0.1, "temperature": 0.25}
+    changes: dict[str, dict[str, tuple[dict[str, Any], Settings]]] = {
+        "layers": {str(k): ({"num_layers": k}, bpr) for k in (0, 1, 2, 3, 4, 6)},
+        "embedding size": {str(d): ({"embedding_dim": d}, bpr) for d in (8, 16, 32, 64, 128)},
+        "penalty": {f"{reg:g}": ({}, bpr | {"reg": reg}) for reg in (0, 1e-4, 1e-3, 1e-2)},
+        "normalisation": {
+            name: ({"exponents": exponents}, bpr) for name, exponents in NORMALISATIONS.items()
+        },
+        "negatives": {str(n): ({}, bpr | {"num_negatives": n}) for n in (1, 4, 16)},
+        "hardest of": {
+            str(n): ({}, bpr | {"loss": "hard_bpr", "num_negatives": n}) for n in (2, 4, 16)
+        },
+        "loss": {
+            "BPR, dot": ({}, bpr),
+            "BPR, cosine": ({"cosine": True}, bpr | {"reg": 0}),
+            "softmax, dot": ({}, soft | {"temperature": 1.0}),
+            "softmax, cosine": ({"cosine": True}, soft),
+        },
+        "temperature": {
+            f"{t:g}": ({"cosine": True}, soft | {"temperature": t})
+            for t in (0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
+        },
+        "layers, softmax": {
+            str(k): ({"num_layers": k, "cosine": True}, soft) for k in (0, 1, 2, 3, 4, 6)
+        },
+        "embedding size, softmax": {
+            str(d): ({"embedding_dim": d, "cosine": True}, soft) for d in (8, 16, 32, 64, 128, 256)
+        },
+    }
+
+    def run(own: dict[str, Any], more: Settings, seed: int) -> dict[str, float]:
+        kind = partial(PowerNorm, split.train) if "exponents" in own else LightGCN
+        model = kind(split.train.num_users, split.train.num_items, **own)
+        patience = 15 if more.get("loss") == "softmax" else 6
+        history = train(model, split, epochs=150, patience=patience, seed=seed, **more)
+        epochs = history.best_epoch or 1
+        best = history.frame.iloc[epochs - 1]
+        return {"epochs": epochs} | {key: float(best[key]) for key in MEASURES}
+
+    results: dict[str, Any] = {}
+    for what, values in changes.items():
+        results[what] = {}
+        for value, (own, more) in values.items():
+            changed = {k: v for k, v in own.items() if v != DEFAULTS[k]}
+            key = json.dumps([changed, more])
+            done = [
+                runs(f"{key}, seed {seed}", partial(run, changed, more, seed)) for seed in SEEDS
+            ]
+            frame = pd.DataFrame(done)
+            low, high = t_interval(frame["recall"].to_numpy())
+            results[what][value] = mean_sd(done, MEASURES) | {
+                "interval": rounded({"low": low, "high": high}),
+                "epochs": frame["epochs"].mean(),
+            }
+    return results

@@ -1,0 +1,123 @@
+"""MovieLens-100K, from GroupLens or from PyPI."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from recbook.data.fetching import TIMEOUT, download, fetch_first, find_folder, md5
+
+__all__ = ["MovieLens", "load_movielens_100k"]
+
+
+@dataclass(frozen=True, eq=False)
+class MovieLens:
+    """MovieLens-100K as three DataFrames.
+
+    Args:
+        ratings: ``user_id``, ``item_id``, ``rating`` (1 to 5), ``timestamp`` (seconds since 1970),
+            in the order of the raw file.
+        items: ``item_id``, ``title`` (without the year), ``year`` (``<NA>`` where unknown),
+            ``genres`` (names joined by a space).
+        users: ``user_id``, ``age``, ``gender``, ``occupation``, ``zip_code``.
+        folder: where the three raw files lie.
+    """
+
+    ratings: pd.DataFrame
+    items: pd.DataFrame
+    users: pd.DataFrame
+    folder: Path
+
+
+_ML_URL = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
+_ML_PACKAGE = "recbole==1.2.1"
+_ML_MD5 = {
+    "u.data": "6e47046882bad158b0efbb84cd5cb987",
+    "u.user": "1b53539edc13caad0282c8500608a319",
+    "items.tsv": "433f923860f4548df9367d730f97b6de",
+}
+_ML_GENRES = (  # in the order of the columns of u.item
+    "unknown Action Adventure Animation Children's Comedy Crime Documentary Drama Fantasy "
+    "Film-Noir Horror Musical Mystery Romance Sci-Fi Thriller War Western"
+).split()
+
+
+def load_movielens_100k(root: str | Path | None = None) -> MovieLens:
+    """Load MovieLens-100K: 100,000 ratings by 943 users of 1,682 films, 1997-98.
+
+    Looks for a folder ``ml-100k`` in ``root``, then in ``$RECBOOK_DATA``, then in the user's cache.
+    What is in none of them is fetched from GroupLens and, where that fails, from the copy inside
+    the PyPI package ``recbole==1.2.1``, into the first of these places that is set. Each file is
+    checked by its digest whenever it is read.
+
+    Raises:
+        ConnectionError: where neither source can be reached; says how to get the files by hand.
+
+    Reference: Harper and Konstan, The MovieLens Datasets, TiiS 5(4), 2015.
+    """
+    folder = find_folder("ml-100k", _ML_MD5, md5, root, _fetch_movielens)
+    names = ["user_id", "item_id", "rating", "timestamp"]
+    ratings = pd.read_csv(folder / "u.data", sep="\t", names=names)
+    items = pd.read_csv(folder / "items.tsv", sep="\t", dtype={"year": "Int64"}, quoting=3)
+    names = ["user_id", "age", "gender", "occupation", "zip_code"]
+    users = pd.read_csv(folder / "u.user", sep="|", names=names, dtype={"zip_code": str})
+    return MovieLens(ratings, items, users, folder)
+
+
+def _fetch_movielens() -> dict[str, bytes]:
+    sources = {"GroupLens": _from_grouplens, "PyPI": _from_pypi}
+    return fetch_first("MovieLens-100K", _ML_MD5, md5, sources)
+
+
+def _from_grouplens() -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(download(_ML_URL))) as archive:
+        files = {name: archive.read(f"ml-100k/{name}") for name in ("u.data", "u.user", "u.item")}
+    rows = []
+    for line in files.pop("u.item").decode("latin-1").splitlines():
+        number, title, _, _, _, *flags = line.split("|")
+        genres = [genre for genre, flag in zip(_ML_GENRES, flags, strict=True) if flag == "1"]
+        rows.append((number, title, " ".join(genres)))
+    return files | {"items.tsv": _items_table(rows)}
+
+
+def _from_pypi() -> dict[str, bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        command = f"-m pip download --no-deps --quiet --timeout {TIMEOUT} --retries 1 --dest"
+        done = subprocess.run(
+            [sys.executable, *command.split(), folder, _ML_PACKAGE], capture_output=True, text=True
+        )
+        if done.returncode:
+            raise OSError(f"pip download {_ML_PACKAGE} failed: {done.stderr.strip()[-300:]}")
+        with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
+            inter, item, user = (
+                wheel.read(f"recbole/dataset_example/ml-100k/ml-100k.{kind}").split(b"\n", 1)[1]
+                for kind in ("inter", "item", "user")
+            )
+    rows = []
+    for line in item.decode("utf-8").splitlines():
+        number, title, year, genres = line.split("\t")
+        rows.append((number, f"{title} ({year})", genres))
+    return {
+        "u.data": inter,
+        "u.user": user.replace(b"\t", b"|"),
+        "items.tsv": _items_table(rows),
+    }
+
+
+def _items_table(rows: Iterable[tuple[str, str, str]]) -> bytes:
+    """Titles come as ``Toy Story (1995)``, some with ``(V)`` for video: split off what is there."""
+    lines = ["item_id\ttitle\tyear\tgenres"]
+    for number, title, genres in rows:
+        match = re.fullmatch(r"(.*?) *\((\d{4})\)(?: \(V\))? *", title)
+        name, year = match.groups() if match else ("unknown", "")
+        lines.append(f"{number}\t{name}\t{year}\t{genres}")
+    return ("\n".join(lines) + "\n").encode("utf-8")
