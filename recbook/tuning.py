@@ -31,7 +31,17 @@ from recbook.models import (
 )
 from recbook.training import train
 
-__all__ = ["FAMILIES", "Choice", "Family", "hide_test", "tune"]
+__all__ = [
+    "FAMILIES",
+    "Choice",
+    "Family",
+    "Settings",
+    "closed_form",
+    "grid",
+    "hide_test",
+    "trained",
+    "tune",
+]
 
 Settings = dict[str, Any]
 Fit = Callable[[Split, Settings, int], tuple[Recommender, Settings]]
