@@ -1,20 +1,40 @@
 """Checks of arguments at the door, in one voice: what was given, what was expected, what to do.
 
-A wrong kind of thing is a TypeError, a wrong value a ValueError.
+A wrong kind of thing is a TypeError, a wrong value a ValueError. NaN is within no bounds.
 """
 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["check_choice", "check_count", "check_number", "check_positions", "check_share"]
+__all__ = [
+    "check_choice",
+    "check_count",
+    "check_kind",
+    "check_number",
+    "check_path",
+    "check_positions",
+    "check_seed",
+    "check_share",
+    "check_tensor",
+]
+
+_NO_MASK = "expected positions; np.flatnonzero(mask) are those where it is true"
+_DTYPES = {
+    "positions": (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8),
+    "truth values": (torch.bool,),
+    "floats": (torch.float64, torch.float32, torch.float16, torch.bfloat16),
+}
+_DTYPES["numbers"] = _DTYPES["floats"] + _DTYPES["positions"]
 
 
 def check_count(
@@ -121,34 +141,134 @@ def check_positions(name: str, values: Any, number: int | None = None, hint: str
     Traceback (most recent call last):
     ValueError: users: got position 943, expected 0 to 942; split.position looks up raw ids
     """
-    if isinstance(values, str) or not hasattr(values, "__iter__"):
+    if isinstance(values, Tensor):
+        check_tensor(name, values, "n", of="positions", number=number, hint=hint)
+        return values.cpu().long()
+    try:
+        array = np.asarray(values)
+    except ValueError:  # lists of unlike lengths
+        array = np.empty(0, dtype=object)[None]
+    if isinstance(values, str | bytes) or not hasattr(values, "__iter__") or array.ndim == 0:
         raise TypeError(
-            f"{name}: got {values!r}, expected a list of positions, e.g. [0, 7]{_then(hint)}"
+            f"{name}: got {_short(values)}, expected a list of positions, e.g. [0, 7]{_then(hint)}"
         )
-    array = values.cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
     if array.ndim != 1:
         raise ValueError(
-            f"{name}: got an array of shape {array.shape}, expected positions in one dimension"
-            + _then(hint)
+            f"{name}: got {_short(values)}, expected positions in one dimension{_then(hint)}"
         )
     if len(array) == 0:
         return torch.zeros(0, dtype=torch.long)
     if array.dtype == bool:
-        raise TypeError(
-            f"{name}: got a mask of {len(array)} truth values, expected positions; "
-            "np.flatnonzero(mask) are those where it is true"
-        )
+        raise TypeError(f"{name}: got a mask of {len(array)} truth values, {_NO_MASK}")
     if not np.issubdtype(array.dtype, np.integer):
         raise TypeError(
             f"{name}: got values of type {array.dtype}, such as {array[0]!r}, expected whole "
             f"positions 0, 1, 2, ...{_then(hint)}"
         )
-    lowest, highest = int(array.min()), int(array.max())
-    if lowest < 0 or (number is not None and highest >= number):
+    _check_range(name, int(array.min()), int(array.max()), number, hint)
+    return torch.from_numpy(array.astype(np.int64))
+
+
+def check_tensor(
+    name: str,
+    value: Any,
+    *shape: int | str,
+    of: str = "floats",
+    number: int | None = None,
+    hint: str = "",
+) -> Tensor:
+    """A tensor, as it is: on its device, with its gradient.
+
+    Args:
+        name: what it is, for the message.
+        value: the tensor.
+        *shape: the size of each dimension, or a name for one that may have any size.
+        of: ``"floats"``, ``"numbers"``, ``"positions"`` or ``"truth values"``.
+        number: of positions, how many there are; None for no upper end.
+        hint: what to do where it is none.
+
+    Raises:
+        TypeError: on what is no tensor, or one of other values.
+        ValueError: on another shape, or positions out of range.
+
+    >>> check_tensor("score", torch.zeros(3, 1), "B")
+    Traceback (most recent call last):
+    ValueError: score: got shape (3, 1), expected (B,)
+    """
+    sizes = f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+    if not isinstance(value, Tensor):
+        raise TypeError(
+            f"{name}: got {_short(value)}, expected a tensor of {of}, shape {sizes}{_then(hint)}"
+        )
+    if value.dtype not in _DTYPES[of] or value.layout != torch.strided:
+        if value.dtype == torch.bool and of == "positions":
+            raise TypeError(f"{name}: got a mask of {value.numel()} truth values, {_NO_MASK}")
+        kind = value.dtype if value.layout == torch.strided else value.layout
+        raise TypeError(f"{name}: got a tensor of {kind}, expected {of}{_then(hint)}")
+    fits = value.ndim == len(shape) and all(
+        isinstance(size, str) or size == there
+        for size, there in zip(shape, value.shape, strict=True)
+    )
+    if not fits:
+        raise ValueError(f"{name}: got shape {tuple(value.shape)}, expected {sizes}{_then(hint)}")
+    if of == "positions" and value.numel():
+        lowest, highest = value.aminmax()
+        _check_range(name, int(lowest), int(highest), number, hint)
+    return value
+
+
+def check_kind(name: str, value: Any, kind: type | tuple[type, ...], hint: str = "") -> None:
+    """An instance of a class, or of one of several.
+
+    >>> check_kind("train", [0, 1], dict, hint="see Interactions.from_pairs")
+    Traceback (most recent call last):
+    TypeError: got train=[0, 1], expected dict; see Interactions.from_pairs
+    """
+    if not isinstance(value, kind):
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        expected = " or ".join("None" if one is type(None) else one.__name__ for one in kinds)
+        raise TypeError(f"got {name}={_short(value)}, expected {expected}{_then(hint)}")
+
+
+def check_path(name: str, value: Any) -> Path:
+    """A path of a file or folder, there or not.
+
+    >>> check_path("path", 7)
+    Traceback (most recent call last):
+    TypeError: got path=7, expected the path of a file, e.g. 'films.csv'
+    """
+    expected = "expected the path of a file, e.g. 'films.csv'"
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError(f"got {name}={_short(value)}, {expected}")
+    if not os.fspath(value) or "\0" in str(value):
+        raise ValueError(f"got {name}={_short(value)}, {expected}")
+    return Path(value)
+
+
+def check_seed(value: Any) -> int:
+    """A seed of a generator: a whole number that each library takes.
+
+    >>> check_seed(-1)
+    Traceback (most recent call last):
+    ValueError: got seed=-1, expected 0 to 4294967295
+    """
+    return check_count("seed", value, 0, 2**32 - 1)  # scikit-learn takes no more
+
+
+def _check_range(name: str, lowest: int, highest: int, number: int | None, hint: str) -> None:
+    if lowest < 0 or highest >= (2**63 if number is None else number):
         wrong = lowest if lowest < 0 else highest
         largest = "or more" if number is None else f"to {number - 1}"
         raise ValueError(f"{name}: got position {wrong}, expected 0 {largest}{_then(hint)}")
-    return torch.from_numpy(array.astype(np.int64))
+
+
+def _short(value: Any) -> str:
+    """A value as it is written, or what it is where that is long."""
+    if isinstance(value, np.ndarray | Tensor):
+        return f"an array of shape {tuple(value.shape)}"
+    text = repr(value)
+    short = len(text) <= 60 and "\n" not in text
+    return text if short else f"a value of type {type(value).__name__}"
 
 
 def _then(hint: str) -> str:

@@ -6,7 +6,7 @@ together: what to train on, what to test on, and which raw id stands at which po
 """
 
 from recbook.data.gowalla import load_gowalla
-from recbook.data.interactions import Interactions, Split, pairs_digest
+from recbook.data.interactions import Interactions, Split, check_part, pairs_digest
 from recbook.data.movielens import MovieLens, load_movielens_100k
 from recbook.data.reading import read_interactions, to_implicit
 from recbook.data.splitting import global_time_split, per_user_time_split, random_split
@@ -15,6 +15,7 @@ __all__ = [
     "Interactions",
     "MovieLens",
     "Split",
+    "check_part",
     "global_time_split",
     "load_gowalla",
     "load_movielens_100k",

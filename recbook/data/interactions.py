@@ -12,9 +12,10 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
+from recbook.checks import check_kind
 from recbook.sparse import row_entries
 
-__all__ = ["Interactions", "Split", "pairs_digest"]
+__all__ = ["Interactions", "Split", "check_part", "pairs_digest"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +115,44 @@ class Interactions:
         rows = torch.zeros(len(users), self.num_items, dtype=torch.bool)
         rows[self.pairs_of(users)] = True
         return rows
+
+
+def check_part(
+    name: str,
+    part: Any,
+    num_users: int | None = None,
+    num_items: int | None = None,
+    empty: bool = False,
+) -> None:
+    """Refuse what are no Interactions, of another size, or none at all.
+
+    Args:
+        name: what they are, for the message.
+        part: the interactions.
+        num_users: how many users it is to have; None for any number.
+        num_items: how many items; None for any number.
+        empty: whether it may be without a pair.
+
+    Raises:
+        TypeError: on anything but :class:`Interactions`.
+        ValueError: on another number of users or items, or where there is no pair.
+    """
+    check_kind(
+        name, part, Interactions, hint="see Interactions.from_pairs, or the parts of a Split"
+    )
+    size = part.num_users, part.num_items
+    expected = tuple(
+        there if asked is None else asked
+        for asked, there in zip((num_users, num_items), size, strict=True)
+    )
+    if size != expected:
+        raise ValueError(
+            f"{name}: got {size[0]} users and {size[1]} items, expected {expected[0]} and "
+            f"{expected[1]}; take all parts from one Split, or pass the same num_users and "
+            "num_items to each Interactions.from_pairs"
+        )
+    if not (empty or len(part)):
+        raise ValueError(f"{name}: got no interaction, expected at least one; is the data empty?")
 
 
 def pairs_digest(*parts: Interactions | None) -> str:
