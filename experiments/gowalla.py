@@ -140,8 +140,8 @@ def softmax_family(num_layers: int, folder: Path) -> Family:
     The settings were found by hand, with two layers, on what :func:`hide_alike` hides.
     """
     model = partial(WithPopularity, num_layers=num_layers, cosine=True, popularity=0.03)
-    more = {"loss": "softmax", "lr": 0.02, "batch_size": 2048}
-    fit = trained(model, patience=2, smooth=True, folder=folder, **more)
+    more = {"loss": "softmax", "lr": 0.02, "batch_size": 2048, "initial_embeddings": "smooth"}
+    fit = trained(model, patience=2, folder=folder, **more)
     return Family(fit, grid(temperature=[0.1], reg=[0.0], embedding_dim=[192]))
 
 

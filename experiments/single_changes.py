@@ -27,7 +27,7 @@ NORMALISATIONS = {  # exponents of the degrees: of who receives, of who sends
 }
 
 
-DEFAULTS = {"num_layers": 3, "embedding_dim": 64, "exponents": (0.5, 0.5), "cosine": False}
+DEFAULTS = {"num_layers": 3, "embedding_dim": 64, "exponents": (0.5, 0.5), "cosine": None}
 
 
 def single_changes(runs: Runs) -> dict[str, Any]:
@@ -35,6 +35,7 @@ def single_changes(runs: Runs) -> dict[str, Any]:
     split = hide_test(random_split(liked(), val_size=0.1))
     bpr: Settings = {"reg": 1e-3, "lr": 0.01}
     soft: Settings = {"loss": "softmax", "lr": 0.03, "reg": 0.1, "temperature": 0.25}
+    soft |= {"initial_embeddings": "random"}
     changes: dict[str, dict[str, tuple[dict[str, Any], Settings]]] = {
         "layers": {str(k): ({"num_layers": k}, bpr) for k in (0, 1, 2, 3, 4, 6)},
         "embedding size": {str(d): ({"embedding_dim": d}, bpr) for d in (8, 16, 32, 64, 128)},
@@ -49,7 +50,7 @@ def single_changes(runs: Runs) -> dict[str, Any]:
         "loss": {
             "BPR, dot": ({}, bpr),
             "BPR, cosine": ({"cosine": True}, bpr | {"reg": 0}),
-            "softmax, dot": ({}, soft | {"temperature": 1.0}),
+            "softmax, dot": ({"cosine": False}, soft | {"temperature": 1.0}),
             "softmax, cosine": ({"cosine": True}, soft),
         },
         "temperature": {

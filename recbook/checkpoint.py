@@ -3,23 +3,44 @@
 A checkpoint is a dict of tensors, numbers, strings, lists and dicts. It is read with
 ``torch.load(weights_only=True)``, which runs no code of the file. With it goes an *identity*, a
 flat dict of what the run is: a checkpoint of another model, data or settings is refused.
+
+The file is a line, ``recbook checkpoint VERSION DIGEST``, and what ``torch.save`` writes. The
+digest tells damage from all else that may go wrong while reading: only a file that is not what was
+written is damaged, and only then does the checkpoint before take its place.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import io
 import os
+import re
 import warnings
-import zipfile
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO, cast
 
+import numpy as np
 import torch
+from torch import Tensor, nn
 
 from recbook.files import atomic_file
 
-__all__ = ["check_epochs", "load", "previous", "restore", "save", "step_back", "training_state"]
+__all__ = [
+    "check_epochs",
+    "identity",
+    "load",
+    "previous",
+    "restore",
+    "save",
+    "step_back",
+    "training_state",
+]
 
 Identity = dict[str, str | int | float | bool | None]
+
+VERSION = 2  # of the layout: 1 was a bare file of torch.save
+_LINE = re.compile(rb"recbook checkpoint (\d+) ([0-9a-f]{64})\n")
 
 
 def save(path: str | Path, state: dict[str, Any], identity: Identity) -> None:
@@ -37,13 +58,18 @@ def save(path: str | Path, state: dict[str, Any], identity: Identity) -> None:
     for left in path.parent.glob(f"{path.name}.*.new"):  # by a run that was killed
         left.unlink()
     with atomic_file(path, previous=previous(path)) as file:
-        torch.save({"identity": identity, "state": state}, file)
+        file.write(_line(b""))  # in the digest's place, until it is known
+        written = _Hashed(file)
+        torch.save({"identity": identity, "state": state}, cast(IO[bytes], written))
+        file.seek(0)
+        file.write(_line(written.digest))
 
 
 def load(path: str | Path, identity: Identity) -> dict[str, Any] | None:
     """The newest whole checkpoint, or None where there is none yet.
 
-    Where the newest is damaged a warning says so, and the one before takes its place.
+    Where the newest is damaged a warning says so, and the one before takes its place. Any other
+    error, such as too little memory or a file that may not be read, is raised as it is.
 
     Args:
         path: as given to :func:`save`.
@@ -51,18 +77,18 @@ def load(path: str | Path, identity: Identity) -> dict[str, Any] | None:
 
     Raises:
         RuntimeError: where there are files, and none of them is whole.
-        ValueError: where the checkpoint's identity is another one; names each difference.
+        ValueError: where the checkpoint's identity is another one (names each difference), or the
+            file is none of this version.
     """
     path = Path(path)
     files = [file for file in (path, previous(path)) if file.exists()]
     damage: list[str] = []
     for file in files:
-        with open(file, "rb") as opened:  # a file that cannot be opened need not be damaged
-            try:
-                stored = _read(opened)
-            except Exception as error:  # a damaged one goes wrong in any way
-                damage.append(f"{file} cannot be read ({error})")
-                continue
+        content = _whole(file)
+        if content is None:
+            damage.append(f"{file} is damaged: it is not what was written")
+            continue
+        stored = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         if damage:
             warnings.warn(f"{damage[0]}; going on from the one before", stacklevel=2)
         _compare(file, stored["identity"], identity)
@@ -75,6 +101,56 @@ def load(path: str | Path, identity: Identity) -> dict[str, Any] | None:
             "beginning, or name another file"
         )
     return None
+
+
+def identity(model: nn.Module, settings: dict[str, Any]) -> Identity:
+    """What decides a run: settings, PyTorch, the model with its attributes, shapes and buffers.
+
+    Tensors and arrays are there as digests, what holds other things with each of them.
+
+    Args:
+        model: what is trained.
+        settings: all else that the run depends on.
+
+    >>> identity(nn.Dropout(0.1), {"lr": 0.5})["model.p"]
+    0.1
+    """
+    found: dict[str, Any] = {**settings, "torch": torch.__version__, "model": type(model).__name__}
+    for prefix, module in model.named_modules(prefix="model"):
+        found[f"{prefix} is"] = type(module).__qualname__
+        for name, value in vars(module).items():
+            if name[0] != "_" and name not in ("training", "final"):
+                found[f"{prefix}.{name}"] = value
+        found |= {f"{prefix}.{name}": x for name, x in module.named_buffers(recurse=False)}
+    for name, parameter in model.named_parameters():
+        found[f"shape of {name}"] = str(tuple(parameter.shape))
+        found["device"] = parameter.device.type
+    return {name: _described(value) for name, value in found.items()}
+
+
+def _described(value: Any) -> str | int | float | bool | None:
+    """Something that can be stored and compared, equal for equal values alone."""
+    for kind in (bool, str, int):  # of which a subclass, as TorchVersion, could not be read again
+        if isinstance(value, kind):
+            return kind(value)
+    if value is None:
+        return None
+    if isinstance(value, float | np.number):
+        number = float(value)
+        return number if number == number else "nan"  # which does not equal itself
+    if isinstance(value, Tensor):
+        value = value.detach().cpu().numpy() if value.layout == torch.strided else value.to_dense()
+    if isinstance(value, np.ndarray):
+        digest = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()[:16]
+        return f"{value.dtype} {value.shape} {digest}"
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return str({str(key): _described(one) for key, one in value.items()})
+    if isinstance(value, list | tuple | set | frozenset):
+        parts = [_described(one) for one in value]
+        return str(sorted(parts, key=str) if isinstance(value, set | frozenset) else parts)
+    return getattr(value, "__qualname__", type(value).__qualname__)
 
 
 def training_state(
@@ -119,15 +195,47 @@ def step_back(path: str | Path) -> None:
     os.replace(previous(path), path)
 
 
-def _read(file: BinaryIO) -> dict[str, Any]:
-    with zipfile.ZipFile(file) as archive:  # torch.load does not look at the checksums
-        if (part := archive.testzip()) is not None:
-            raise zipfile.BadZipFile(f"the checksum of {part} is wrong")
-    file.seek(0)
-    stored = torch.load(file, map_location="cpu", weights_only=True)
-    if not (isinstance(stored, dict) and stored.keys() == {"identity", "state"}):
-        raise KeyError("it is no checkpoint of recbook")
-    return stored
+def _line(digest: bytes) -> bytes:
+    return b"recbook checkpoint %d %-64s\n" % (VERSION, digest)
+
+
+class _Hashed:
+    """A file that is written through, and a digest of what went by."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file, self.hash = file, hashlib.sha256(b"%d" % VERSION)
+
+    def write(self, content: bytes) -> int:
+        self.hash.update(content)
+        return self.file.write(content)
+
+    def flush(self) -> None:
+        self.file.flush()
+
+    @property
+    def digest(self) -> bytes:
+        return self.hash.hexdigest().encode()
+
+
+def _whole(path: Path) -> bytes | None:
+    """What :func:`save` has written, or None where the file is damaged."""
+    content = path.read_bytes()
+    line = _LINE.match(content)
+    if line is not None:
+        payload = content[line.end() :]
+        if hashlib.sha256(line[1] + payload).hexdigest().encode() != line[2]:
+            return None
+        version = int(line[1])
+    elif content.startswith(b"PK"):
+        payload, version = b"", 1
+    else:
+        return None
+    if version != VERSION:
+        raise ValueError(
+            f"{path} is a file of version {version}, this recbook reads version {VERSION}: name "
+            "another file, or delete it to start from the beginning"
+        )
+    return payload
 
 
 def _compare(path: Path, stored: Identity, asked: Identity) -> None:

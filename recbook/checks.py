@@ -19,6 +19,7 @@ from torch import Tensor
 __all__ = [
     "check_choice",
     "check_count",
+    "check_device",
     "check_kind",
     "check_number",
     "check_path",
@@ -121,6 +122,30 @@ def check_choice(name: str, value: Any, choices: Iterable[str]) -> str:
         kind = ValueError if isinstance(value, str) else TypeError
         raise kind(f"got {name}={value!r}, expected {expected}")
     return value
+
+
+def check_device(name: str, value: Any) -> torch.device:
+    """A device that this machine has.
+
+    >>> check_device("device", "cpu")
+    device(type='cpu')
+    """
+    there = ["cpu", *(f"cuda:{n}" for n in range(torch.cuda.device_count()))]
+    there += ["mps"] if torch.backends.mps.is_available() else []
+    expected = f"this machine has only {', '.join(map(repr, there))}"
+    if not isinstance(value, str | torch.device):
+        raise TypeError(f"got {name}={value!r}, expected a name such as 'cpu'; {expected}")
+    try:
+        device = torch.device(value)
+    except RuntimeError as error:
+        raise ValueError(f"got {name}={value!r}, which is no device; {expected}") from error
+    numbered = f"{device.type}:{device.index or 0}"
+    if device.type not in ("cpu", "mps", "cuda") or not {numbered, device.type} & {*there}:
+        raise ValueError(
+            f"got {name}={str(value)!r}, {expected}; leave {name} out, or install a PyTorch that "
+            "was built for it"
+        )
+    return device
 
 
 def check_positions(name: str, values: Any, number: int | None = None, hint: str = "") -> Tensor:

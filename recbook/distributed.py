@@ -42,9 +42,10 @@ from recbook.evaluation import MEASURES, evaluate
 from recbook.graph import layer_mean
 from recbook.losses import bpr_loss, l2_penalty
 from recbook.memory import check_memory, peak_bytes
+from recbook.recipes import check_settings
 from recbook.sampling import TripletSampler
 from recbook.sparse import sparse_product, sparse_rows
-from recbook.training import check_finite, check_numbers, descend
+from recbook.training import check_finite, descend
 
 __all__ = [
     "Shard",
@@ -438,7 +439,9 @@ def train_sharded(
         RuntimeError: where no epoch's checkpoint is whole in all processes.
         FloatingPointError: where the loss is no longer finite.
     """
-    check_numbers(lr, reg, epochs=epochs, batch_size=batch_size)
+    check_settings(
+        model.shard.num_items, lr=lr, reg=reg, epochs=epochs, batch_size=batch_size, seed=seed, k=k
+    )
     shard = model.shard
     model.reset_parameters(seed)
     sampler = ShardedSampler(shard)

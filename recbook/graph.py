@@ -272,7 +272,7 @@ def smooth_start(train: Interactions, embedding_dim: int, std: float = 0.1) -> T
         std: standard deviation of all entries.
 
     Returns:
-        Shape ``(num_users + num_items, embedding_dim)``, users first; for ``train(start=...)``.
+        Shape ``(num_users + num_items, embedding_dim)``, users first.
 
     Raises:
         ValueError: on a length that the matrix does not have.

@@ -8,16 +8,17 @@ that no mistake in it can look there.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from recbook.checks import check_count, check_kind
 from recbook.data import Split
 from recbook.evaluation import Recommender, evaluate
-from recbook.graph import smooth_start
 from recbook.models import (
     EASE,
     GFCF,
@@ -44,7 +45,16 @@ __all__ = [
 ]
 
 Settings = dict[str, Any]
-Fit = Callable[[Split, Settings, int], tuple[Recommender, Settings]]
+
+
+class Fit(Protocol):
+    """How a model is fitted with some settings."""
+
+    def __call__(
+        self, split: Split, settings: Settings, seed: int, k: int = 20
+    ) -> tuple[Recommender, Settings]:
+        """A fitted recommender and its settings; ``k`` is the length of list to stop by."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -52,8 +62,9 @@ class Family:
     """A model and the settings to try.
 
     Args:
-        fit: ``fit(split, settings, seed)`` returns a fitted recommender and its settings. Where the
-            split has a validation part, a model with epochs stops by it and adds ``epochs``.
+        fit: ``fit(split, settings, seed, k=20)`` returns a fitted recommender and its settings.
+            Where the split has a validation part and the settings no ``epochs``, a model with
+            epochs stops by its recall at ``k`` and adds ``epochs``.
         grid: the settings to try.
         seeded: whether two seeds give two models.
     """
@@ -75,8 +86,10 @@ def hide_test(split: Split) -> Split:
     """The same split without its test part; the validation part stands in for it.
 
     Raises:
+        TypeError: on what is no Split.
         ValueError: where there is no validation part to choose on, or it is empty.
     """
+    check_kind("split", split, Split)
     if split.val is None or len(split.val) == 0:
         raise ValueError(
             "there is no validation part to choose on; split with val_size=0.1, so that the test "
@@ -88,55 +101,83 @@ def hide_test(split: Split) -> Split:
 def tune(family: Family, split: Split, k: int = 20) -> Choice:
     """Fit every setting of the grid on ``split.train``, keep the best recall on ``split.val``.
 
-    The first of equals wins. ``split.test`` is not read: see :func:`hide_test`.
+    The first of equals wins. ``split.test`` is not read: see :func:`hide_test`. An error of a fit
+    carries a note that names the setting.
+
+    Args:
+        family: what to fit, and the settings to try.
+        split: with a validation part.
+        k: length of the list whose recall decides, and by which models with epochs stop.
+
+    Returns:
+        The settings that won, with the ``epochs`` that were chosen, and their recall.
 
     Raises:
-        ValueError: where the split has no validation part, or an empty one.
+        TypeError: on what is no Family, no Split, no whole number.
+        ValueError: where the split has no validation part, or an empty one, the grid is empty, or
+            ``k`` is not in ``1 .. num_items``.
+        FloatingPointError: where a model's recall is not a number.
     """
+    check_kind("family", family, Family, "take one of FAMILIES")
     blind = hide_test(split)
+    check_count("k", k, 1, blind.train.num_items, hint="there are no more items")
     tried = []
     for settings in family.grid:
-        model, settings = family.fit(blind, settings, 0)
-        tried.append(Choice(settings, evaluate(model, blind.train, blind.test, k).recall))
+        try:
+            model, chosen = family.fit(blind, settings, 0, k)
+            recall = evaluate(model, blind.train, blind.test, k).recall
+            if math.isnan(recall):
+                raise FloatingPointError("the validation recall is not a number")
+        except Exception as error:
+            error.add_note(f"while trying the settings {settings}")
+            raise
+        tried.append(Choice(chosen, recall))
+    if not tried:
+        raise ValueError("the family's grid is empty; name at least one setting, e.g. [{}]")
     return max(tried, key=lambda choice: choice.recall)
 
 
 def closed_form(model: Callable[..., Any]) -> Fit:
     """How to fit a model that has ``fit(train)``."""
 
-    def fit(split: Split, settings: Settings, seed: int) -> tuple[Recommender, Settings]:
+    def fit(
+        split: Split, settings: Settings, seed: int, k: int = 20
+    ) -> tuple[Recommender, Settings]:
         return model(**settings).fit(split.train), settings
 
     return fit
 
 
 def trained(
-    model: Callable[..., Any],
-    patience: int = 8,
-    smooth: bool = False,
-    folder: Path | None = None,
-    **fixed: Any,
+    model: Callable[..., Any], patience: int = 8, folder: Path | None = None, **fixed: Any
 ) -> Fit:
-    """How to fit a model that is trained; ``fixed`` goes to ``train``, the settings to both.
+    """How to fit a model that is trained.
 
-    With ``smooth`` it starts from :func:`recbook.graph.smooth_start`, not from random. With
-    a ``folder`` each training keeps a checkpoint there, and goes on from it.
+    Where the split has a validation part and the settings name no ``epochs``, it is trained for 150
+    epochs at most, and stopped by the validation recall; ``epochs`` that are named are trained.
+
+    Args:
+        model: ``model(num_users, num_items)``, and ``embedding_dim`` where the settings have it.
+        patience: how many epochs without a better validation recall stop it.
+        folder: each training keeps a checkpoint there, and goes on from it; None keeps none.
+        **fixed: for ``train``, as are all other settings.
     """
 
-    def fit(split: Split, settings: Settings, seed: int) -> tuple[Recommender, Settings]:
+    def fit(
+        split: Split, settings: Settings, seed: int, k: int = 20
+    ) -> tuple[Recommender, Settings]:
         own = {key: settings[key] for key in ("embedding_dim",) if key in settings}
         more = fixed | {key: value for key, value in settings.items() if key not in own}
+        more |= {"seed": seed, "k": k}
         fresh = model(split.train.num_users, split.train.num_items, **own)
-        if smooth:
-            more["start"] = smooth_start(split.train, fresh.embedding.embedding_dim)
         if folder is not None:
             parts = [f"{key} {value}" for key, value in (settings | {"seed": seed}).items()]
             more["checkpoint"] = folder / f"{', '.join(parts)}.pt"
-        if split.val is not None:
-            history = train(fresh, split, **more, epochs=150, patience=patience, seed=seed)
-            return fresh, settings | {"epochs": history.best_epoch}
-        train(fresh, split, **more, seed=seed)
-        return fresh, settings
+        if split.val is None or "epochs" in more:
+            train(fresh, split, **more)
+            return fresh, settings
+        history = train(fresh, split, **more, epochs=150, patience=patience)
+        return fresh, settings | {"epochs": history.best_epoch}
 
     return fit
 
@@ -172,11 +213,11 @@ FAMILIES = {
     ),
     "LightGCN": Family(trained(LightGCN), grid(reg=[1e-4, 1e-3, 1e-2], lr=RATES), seeded=True),
     "LightGCN, softmax": Family(
-        trained(SOFTMAX, patience=15, smooth=True, loss="softmax", lr=0.03),
+        trained(SOFTMAX, patience=15, loss="softmax", lr=0.03),
         grid(temperature=[0.2, 0.22, 0.25], reg=[0.1, 0.2, 0.3], embedding_dim=[128]),
     ),
     "LightGCN, softmax, random start": Family(
-        trained(SOFTMAX, patience=15, loss="softmax", lr=0.03),
+        trained(SOFTMAX, patience=15, loss="softmax", lr=0.03, initial_embeddings="random"),
         grid(temperature=[0.2, 0.25, 0.3], reg=[0.1, 0.5], embedding_dim=[64, 128]),
         seeded=True,
     ),

@@ -1,4 +1,6 @@
+import hashlib
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -78,7 +80,7 @@ def empty(path: Path) -> None:
 
 
 def another(path: Path) -> None:
-    torch.save([1, 2], path)
+    path.write_text("recbook checkpoint, or not")
 
 
 @pytest.mark.parametrize("damage", [truncate, flip_a_bit, empty, another])
@@ -86,7 +88,7 @@ def test_a_damaged_one_falls_back_to_the_one_before(tmp_path: Path, damage) -> N
     path = tmp_path / "run.pt"
     save_epochs(path, 1, 2, 3)
     damage(path)
-    with pytest.warns(UserWarning, match=r"run\.pt cannot be read .* going on from the one before"):
+    with pytest.warns(UserWarning, match=r"run\.pt is damaged.* going on from the one before"):
         assert checkpoint.load(path, RUN)["epoch"] == 2
     assert checkpoint.load(path, RUN)["epoch"] == 2  # it took the damaged one's place
     damaged = path.read_bytes()[:50]
@@ -112,9 +114,50 @@ def test_any_bit_that_is_wrong_is_noticed_or_does_not_matter(tmp_path: Path) -> 
 
 def test_a_file_runs_no_code(tmp_path: Path) -> None:
     path = tmp_path / "run.pt"
-    torch.save({"identity": RUN, "state": {"epoch": Path("x")}}, path)
-    with pytest.raises(RuntimeError, match="cannot be read"):
+    checkpoint.save(path, {"epoch": Path("x")}, RUN)
+    with pytest.raises(pickle.UnpicklingError, match="PosixPath"):
         checkpoint.load(path, RUN)
+
+
+def an_old_one(path: Path) -> None:
+    torch.save({"identity": RUN, "state": {"epoch": 1}}, path)
+
+
+def a_later_one(path: Path) -> None:
+    digest = hashlib.sha256(b"3new").hexdigest().encode()
+    path.write_bytes(b"recbook checkpoint 3 " + digest + b"\nnew")
+
+
+@pytest.mark.parametrize(("other", "version"), [(an_old_one, 1), (a_later_one, 3)])
+def test_another_version_is_refused_and_stays(tmp_path: Path, other, version: int) -> None:
+    path = tmp_path / "run.pt"
+    save_epochs(path, 1, 2)
+    other(path)
+    content = path.read_bytes()
+    with pytest.raises(ValueError, match=rf"run\.pt is a file of version {version}, this .* 2:"):
+        checkpoint.load(path, RUN)
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt, PermissionError, RuntimeError])
+@pytest.mark.parametrize("where", ["read_bytes", "torch.load"])
+def test_what_is_no_damage_is_raised_and_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException], where: str
+) -> None:
+    """PyTorch says RuntimeError where memory is short."""
+    path = tmp_path / "run.pt"
+    save_epochs(path, 1, 2)
+
+    def fail(*args: object, **given: object) -> None:
+        raise error("no room")
+
+    with monkeypatch.context() as patch, pytest.raises(error, match="no room"):
+        patch.setattr(torch, "load", fail) if where == "torch.load" else patch.setattr(
+            Path, where, fail
+        )
+        checkpoint.load(path, RUN)
+    assert checkpoint.load(path, RUN)["epoch"] == 2
+    assert checkpoint.previous(path).exists()
 
 
 def test_another_run_is_refused_by_name(tmp_path: Path) -> None:
@@ -194,7 +237,12 @@ def test_a_checkpoint_of_another_model_or_data_is_refused(clusters: Split, tmp_p
         (LightGCN(40, 40, 8, 3), clusters, {}, r"model\.num_layers is 2 there, 3 was"),
         (lightgcn(), other, {}, "digest of train is"),
         (lightgcn(), clusters, {"lr": 0.1, "seed": 7}, r"lr is 0\.005 there, 0\.1 .*; seed is 0"),
-        (lightgcn(), clusters, {"start": torch.ones(80, 8)}, "start is None there"),
+        (
+            lightgcn(),
+            clusters,
+            {"initial_embeddings": torch.ones(80, 8)},
+            r"is 'random' there, 'float32",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             train(model, split, epochs=1, checkpoint=path, **given)

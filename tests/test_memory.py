@@ -21,9 +21,15 @@ def test_a_graph_too_large_is_refused(clusters: Split, monkeypatch: pytest.Monke
     edges = 2 * len(clusters.train)
     monkeypatch.setattr(memory, "free_bytes", lambda device: 80 * edges - 1)
     with pytest.raises(MemoryError, match=f"sorting the edges {edges} x 80 B .* recbook.distribut"):
-        train(model, clusters, epochs=1)
+        train(model, clusters, epochs=1, batch_size=8)
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 10**6)
+    with pytest.raises(MemoryError, match=r"epoch's triplets 3 x 90,000 x 16 B .* batch_size"):
+        train(model, clusters, epochs=1, batch_size=90_000)
     monkeypatch.setattr(memory, "free_bytes", lambda device: 80 * edges)
-    train(model, clusters, epochs=1)
+    train(model, clusters, epochs=1, batch_size=8)
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 10**6)
+    with pytest.raises(MemoryError, match=r"epoch's triplets 3 x 90,000 x 16 B .* batch_size"):
+        train(model, clusters, epochs=1, batch_size=90_000)
     monkeypatch.setattr(memory, "free_bytes", lambda device: 10**7)
     with pytest.raises(MemoryError, match=r"moments 80 x 8,000 x 3 x 4 B .* 80 x 8,000 x 3 x 4 B"):
         train(wide, clusters, epochs=1)

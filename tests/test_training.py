@@ -197,7 +197,7 @@ def test_a_start_is_where_training_begins(clusters: Split) -> None:
     start = smooth_start(clusters.train, 4)
     models = [LightGCN(40, 40, embedding_dim=4, num_layers=1) for _ in range(2)]
     for seed, model in enumerate(models):  # the seed's own numbers are not used
-        train(model, clusters, loss="softmax", epochs=1, lr=1e-6, reg=0, seed=seed, start=start)
+        train(model, clusters, "softmax", 1, lr=1e-6, reg=0, seed=seed, initial_embeddings=start)
         torch.testing.assert_close(model.embedding.weight, start, atol=1e-5, rtol=0)
-    with pytest.raises(ValueError, match=r"start of shape \(80, 3\), expected \(80, 4\): a row a"):
-        train(models[0], clusters, start=start[:, :3])
+    with pytest.raises(ValueError, match=r"got shape \(80, 3\), expected \(80, 4\); a row a node"):
+        train(models[0], clusters, initial_embeddings=start[:, :3])

@@ -22,7 +22,7 @@ def test_the_tuner_never_receives_the_test_interactions(
     """Every interaction that reaches a fit or a measurement is watched."""
     met: set[tuple[int, int]] = set()
 
-    def fit(split: Split, settings: dict[str, Any], seed: int) -> Any:
+    def fit(split: Split, settings: dict[str, Any], seed: int, k: int = 20) -> Any:
         for part in (split.train, split.val, split.test):
             assert part is not None
             met.update(pairs(part))
@@ -44,7 +44,7 @@ def test_the_tuner_never_receives_the_test_interactions(
 
 def test_a_test_part_that_cannot_be_read_changes_nothing(clusters: Split) -> None:
     family = Family(
-        trained(LightGCN, patience=2, batch_size=64, k=5, num_negatives=1),
+        trained(LightGCN, patience=2, batch_size=64, num_negatives=1),
         grid(reg=[1e-3, 1e-1], lr=[0.05]),
     )
     poisoned = replace(clusters, test=replace(clusters.test, user=None, item=None))  # type: ignore[arg-type]
@@ -60,7 +60,7 @@ def test_the_best_of_the_grid_is_chosen_and_the_first_of_equals(clusters: Split)
 
 
 def test_epochs_are_chosen_and_then_kept(clusters: Split) -> None:
-    family = Family(trained(LightGCN, patience=3, batch_size=64, lr=0.05, k=5), [{"reg": 1e-3}])
+    family = Family(trained(LightGCN, patience=3, batch_size=64, lr=0.05), [{"reg": 1e-3}])
     choice = tune(family, clusters, k=5)
     assert choice.settings["epochs"] >= 1
     full = Split(clusters.train, clusters.test)

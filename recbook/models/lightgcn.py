@@ -72,7 +72,8 @@ class LightGCN(EmbeddingModel):
         embedding_dim: length of an embedding.
         num_layers: :math:`K`, the number of propagations, 0 or more.
         std: standard deviation of the initial embeddings.
-        cosine: score with cosines, as the softmax loss wants it; the paper does not.
+        cosine: score with cosines; None leaves it to the loss that the model is trained with: BPR
+            wants dot products, as the paper, the softmax wants cosines.
 
     Raises:
         ValueError: on a size below 1, or a negative number of layers.
@@ -88,7 +89,7 @@ class LightGCN(EmbeddingModel):
         embedding_dim: int = 64,
         num_layers: int = 3,
         std: float = 0.1,
-        cosine: bool = False,
+        cosine: bool | None = None,
     ) -> None:
         super().__init__(num_users, num_items, embedding_dim, std)
         if num_layers < 0:

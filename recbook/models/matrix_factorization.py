@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from recbook.models.base import EmbeddingModel
@@ -21,6 +22,8 @@ class MatrixFactorization(EmbeddingModel):
         num_items: number of items.
         embedding_dim: length of an embedding.
         std: standard deviation of the initial embeddings, which are normal with mean 0.
+        cosine: score with cosines; None leaves it to the loss that the model is trained with: BPR
+            wants dot products, the softmax wants cosines.
 
     Raises:
         ValueError: on a size below 1.
@@ -30,13 +33,19 @@ class MatrixFactorization(EmbeddingModel):
     """
 
     def __init__(
-        self, num_users: int, num_items: int, embedding_dim: int = 64, std: float = 0.1
+        self,
+        num_users: int,
+        num_items: int,
+        embedding_dim: int = 64,
+        std: float = 0.1,
+        cosine: bool | None = None,
     ) -> None:
         super().__init__(num_users, num_items, embedding_dim, std)
+        self.cosine = cosine
         self.reset_parameters()
 
     def forward(self, graph: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The embeddings as they are.
+        """The embeddings as they are, with ``cosine`` divided by their length.
 
         Args:
             graph: not looked at; here so that every model is called alike.
@@ -45,4 +54,5 @@ class MatrixFactorization(EmbeddingModel):
             ``user_emb`` of shape ``(num_users, embedding_dim)`` and ``item_emb`` of shape
             ``(num_items, embedding_dim)``.
         """
-        return self.split_nodes(self.embedding.weight)
+        weight = self.embedding.weight
+        return self.split_nodes(F.normalize(weight) if self.cosine else weight)
