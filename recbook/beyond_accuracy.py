@@ -1,7 +1,8 @@
 """What a list is like, besides being right: coverage, novelty, diversity, calibration.
 
 ``recommended`` is what ``recommend`` returns, shape ``(num_lists, k)``; its -1, where a list is
-short, is left out. A measure of an empty list is NaN.
+short, is left out. A measure of an empty list is NaN. All refuse, by TypeError, what are no tensors
+or Interactions and, by ValueError, positions that are out of range or sizes that do not match.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from recbook.data import Interactions
+from recbook.checks import check_count, check_positions, check_tensor
+from recbook.data import Interactions, check_part
 
 __all__ = ["calibration", "coverage", "diversity", "novelty", "popularity_lift"]
 
@@ -18,11 +20,17 @@ __all__ = ["calibration", "coverage", "diversity", "novelty", "popularity_lift"]
 def coverage(recommended: Tensor, num_items: int) -> float:
     """Share of all items that are in at least one list.
 
+    Args:
+        recommended: the lists.
+        num_items: how many items there are.
+
     Reference: Ge, Delgado-Battenfeld and Jannach, Beyond Accuracy, RecSys 2010 (catalog coverage).
 
     >>> coverage(torch.tensor([[0, 1], [1, -1]]), num_items=4)
     0.5
     """
+    check_count("num_items", num_items)
+    _check_lists(recommended, num_items)
     return len(recommended[recommended >= 0].unique()) / num_items
 
 
@@ -32,10 +40,20 @@ def novelty(recommended: Tensor, train: Interactions) -> Tensor:
     An item that half of the train users have counts 1, one that a user in a thousand has about 10;
     an item without a user is counted as if it had one.
 
+    Args:
+        recommended: the lists.
+        train: what the users have.
+
     Reference: Zhou et al., Solving the apparent diversity-accuracy dilemma of recommender systems,
     PNAS 107(10), 2010; Castells, Hurley and Vargas, Novelty and Diversity in Recommender Systems,
     Recommender Systems Handbook, 2015.
+
+    >>> toy = Interactions.from_pairs([0, 1, 1], [0, 0, 1])
+    >>> novelty(torch.tensor([[0, 1], [1, -1]]), toy)  # bits: 0 for item 0, 1 for item 1
+    tensor([0.5000, 1.0000], dtype=torch.float64)
     """
+    check_part("train", train)
+    _check_lists(recommended, train.num_items)
     bits = -torch.log2(train.item_degree.clamp(min=1).double() / train.num_users)
     return _mean_of_listed(recommended, bits)
 
@@ -48,12 +66,24 @@ def popularity_lift(recommended: Tensor, users: Tensor, train: Interactions) -> 
 
     0 is no popularity bias; a user without train items has NaN.
 
+    Args:
+        recommended: the lists.
+        users: the user of each list.
+        train: what the users have.
+
     Reference: Abdollahpouri et al., The Unfairness of Popularity Bias in Recommendation, 2019,
     arXiv:1907.13286, equation 2, there for groups of users.
+
+    >>> toy = Interactions.from_pairs([0, 1, 1], [0, 0, 1])
+    >>> popularity_lift(torch.tensor([[1]]), torch.tensor([0]), toy)  # 1 user, not 2
+    tensor([-0.5000], dtype=torch.float64)
     """
+    check_part("train", train)
+    _check_lists(recommended, train.num_items)
+    users = _check_users(users, recommended, train)
     degree = train.item_degree.double()
-    rows = train.dense_rows(users).double()
-    return _mean_of_listed(recommended, degree) / (rows @ degree / rows.sum(1)) - 1
+    own = torch.from_numpy(train.matrix[users.numpy()] @ degree.numpy())
+    return _mean_of_listed(recommended, degree) / (own / train.user_degree[users]) - 1
 
 
 def diversity(recommended: Tensor, features: Tensor) -> Tensor:
@@ -68,11 +98,16 @@ def diversity(recommended: Tensor, features: Tensor) -> Tensor:
 
     Reference: Ziegler et al., Improving Recommendation Lists Through Topic Diversification, WWW
     2005, section 3.3.
+
+    >>> diversity(torch.tensor([[0, 1]]), torch.tensor([[1, 0], [0, 1]]))  # nothing in common
+    tensor([1.], dtype=torch.float64)
     """
-    there = (recommended >= 0).double()
-    unit = F.normalize(features.double(), dim=1)[recommended.clamp(min=0)] * there[..., None]
-    number = there.sum(1)
-    similar = unit.sum(1).square().sum(1) - unit.square().sum((1, 2))  # over ordered pairs
+    _check_features(features)
+    _check_lists(recommended, len(features))
+    unit = F.normalize(features.double(), dim=1)
+    number = (recommended >= 0).sum(1)
+    lengths = _sum_of_listed(recommended, unit.square().sum(1, keepdim=True))[:, 0]
+    similar = _sum_of_listed(recommended, unit).square().sum(1) - lengths  # over ordered pairs
     return 1 - similar / (number * (number - 1))
 
 
@@ -94,15 +129,53 @@ def calibration(
         features: genres as zeros and ones, shape ``(num_items, num_genres)``.
 
     Reference: Steck, Calibrated Recommendations, RecSys 2018, equation 6.
+
+    >>> toy = Interactions.from_pairs([0, 0], [0, 1], num_items=3)
+    >>> genres = torch.tensor([[1, 0], [0, 1], [1, 1]])
+    >>> calibration(torch.tensor([[2]]), torch.tensor([0]), toy, genres)  # half and half, both
+    tensor([0.], dtype=torch.float64)
     """
+    check_part("train", train)
+    _check_lists(recommended, train.num_items)
+    users = _check_users(users, recommended, train)
+    _check_features(features, train.num_items)
     share = F.normalize(features.double(), p=1, dim=1)
-    rows = train.dense_rows(users).double()
-    there = (recommended >= 0).double()
-    listed = (share[recommended.clamp(min=0)] * there[..., None]).sum(1)
-    p, q = (x / x.sum(1, keepdim=True) for x in (rows @ share, listed))
+    own = torch.from_numpy(train.matrix[users.numpy()] @ share.numpy())
+    listed = _sum_of_listed(recommended, share)
+    p, q = (x / x.sum(1, keepdim=True) for x in (own, listed))
     return torch.special.xlogy(p, p / (0.99 * q + 0.01 * p).clamp(min=1e-300)).sum(1)
 
 
 def _mean_of_listed(recommended: Tensor, value: Tensor) -> Tensor:
-    there = (recommended >= 0).double()
-    return (value[recommended.clamp(min=0)] * there).sum(1) / there.sum(1)
+    return _sum_of_listed(recommended, value[:, None])[:, 0] / (recommended >= 0).sum(1)
+
+
+def _sum_of_listed(recommended: Tensor, value: Tensor) -> Tensor:
+    """Of each list the sum of its items' rows of ``value``, none of which is copied."""
+    there = (recommended >= 0).to(value)
+    items = recommended.long().clamp(min=0)
+    return F.embedding_bag(items, value, per_sample_weights=there, mode="sum")
+
+
+def _check_lists(recommended: Tensor, num_items: int) -> None:
+    check_tensor("recommended", recommended, "num_lists", "k", of="numbers")
+    if recommended.shape[1] == 0:
+        raise ValueError("recommended: got lists of length 0, expected 1 or more")
+    there = recommended[recommended != -1]  # fillers
+    check_tensor("recommended", there, "n", of="positions", number=num_items)
+
+
+def _check_users(users: Tensor, recommended: Tensor, train: Interactions) -> Tensor:
+    hint = "split.position looks up raw ids"
+    users = check_positions("users", users, train.num_users, hint)
+    if len(users) != len(recommended):
+        raise ValueError(
+            f"got {len(users)} users for {len(recommended)} lists, expected the user of each list"
+        )
+    return users
+
+
+def _check_features(features: Tensor, num_items: int | str = "num_items") -> None:
+    check_tensor("features", features, num_items, "num_features", of="numbers")
+    if not ((features >= 0) & (features < torch.inf)).all():  # NaN is neither
+        raise ValueError("features: got a number below 0 or not finite, expected zeros and ones")

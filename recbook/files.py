@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from recbook.checks import check_path
+
 __all__ = ["atomic_file"]
 
 
 @contextmanager
-def atomic_file(path: str | Path, previous: Path | None = None) -> Iterator[BinaryIO]:
+def atomic_file(path: str | Path, previous: str | Path | None = None) -> Iterator[BinaryIO]:
     """Open a file that takes its name once it is written and on the disk.
 
     It is written under another name in the same folder, which is made where it is missing, forced
@@ -23,8 +25,24 @@ def atomic_file(path: str | Path, previous: Path | None = None) -> Iterator[Bina
     Args:
         path: the name.
         previous: a name for the file that has been at ``path`` so far; None replaces it.
+
+    Raises:
+        TypeError: on what is no path.
+        ValueError: on an empty path, or that of a folder.
+        OSError: where the file cannot be written.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with atomic_file(Path(folder) / "list.txt") as file:
+    ...         _ = file.write(b"Alien")
+    ...     print(Path(folder, "list.txt").read_text())
+    Alien
     """
-    path = Path(path)
+    path = check_path("path", path)
+    previous = None if previous is None else check_path("previous", previous)
+    for name, where in (("path", path), ("previous", previous)):
+        if where is not None and where.is_dir():
+            raise ValueError(f"got {name}={str(where)!r}, a folder, expected the path of a file")
     new = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:

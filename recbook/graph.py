@@ -17,8 +17,16 @@ from scipy.sparse import csr_array, diags_array
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from recbook.data import Interactions
-from recbook.sparse import inv_sqrt, largest_singular, row_entries, sparse_product, sparse_rows
+from recbook.checks import check_count, check_kind, check_number, check_tensor
+from recbook.data import Interactions, check_part
+from recbook.sparse import (
+    check_csr,
+    inv_sqrt,
+    largest_singular,
+    row_entries,
+    sparse_product,
+    sparse_rows,
+)
 
 __all__ = [
     "bipartite_edge_index",
@@ -35,7 +43,7 @@ __all__ = [
 
 
 _ONE_WAY = (
-    "got an edge without its opposite; propagation needs both directions: build edge_index with "
+    "got an edge without its opposite, expected both directions of each: build edge_index with "
     "bipartite_edge_index"
 )
 
@@ -52,6 +60,7 @@ def bipartite_edge_index(user: Tensor, item: Tensor, num_users: int) -> Tensor:
         ``LongTensor`` of shape ``(2, 2E)``: first all user-to-item edges, then all item-to-user.
 
     Raises:
+        TypeError: on what are no positions, such as a mask or text.
         ValueError: where the lengths differ, a position is negative, or a user position is
             ``num_users`` or more.
 
@@ -59,35 +68,36 @@ def bipartite_edge_index(user: Tensor, item: Tensor, num_users: int) -> Tensor:
     tensor([[0, 1, 2, 2],
             [2, 2, 0, 1]])
     """
-    if user.shape != item.shape:
-        raise ValueError(f"got {len(user)} users and {len(item)} items, expected pairs")
-    if len(user) and min(user.min(), item.min()) < 0:
-        raise ValueError(
-            f"got the negative position {min(user.min(), item.min())}, expected 0 or more; leave "
-            "out what has no position"
-        )
-    if len(user) and user.max() >= num_users:
-        raise ValueError(
-            f"got user position {user.max().item()} with num_users={num_users}; item nodes would "
-            "collide with users: pass the number of all users"
-        )
-    node = item + num_users
+    check_count("num_users", num_users)
+    hint = "users and items would collide: pass the number of all users"
+    check_tensor("user", user, "E", of="positions", number=num_users, hint=hint)
+    check_tensor("item", item, len(user), of="positions", hint="one for each user")
+    user, node = user.long(), item.long() + num_users
     return torch.stack([torch.cat([user, node]), torch.cat([node, user])])
 
 
 def edge_norm(edge_index: Tensor, num_nodes: int) -> Tensor:
-    r"""The weight :math:`1/\sqrt{d_i d_j}` of every edge, shape ``(num_edges,)``.
+    r"""The weight :math:`1/\sqrt{d_i d_j}` of every edge.
+
+    Args:
+        edge_index: shape ``(2, num_edges)``, every edge in both directions.
+        num_nodes: number of users plus number of items.
+
+    Returns:
+        Shape ``(num_edges,)``.
 
     Raises:
+        TypeError: on what are no positions.
         ValueError: where an edge names a node that is not in ``0 .. num_nodes-1``, or a node has
             more edges in one direction than in the other.
+
+    >>> edge_norm(torch.tensor([[0, 1, 2, 2], [2, 2, 0, 1]]), num_nodes=3)  # 1 / sqrt(1 * 2)
+    tensor([0.7071, 0.7071, 0.7071, 0.7071])
     """
-    source, target = edge_index
-    if edge_index.numel() and not 0 <= edge_index.min() <= edge_index.max() < num_nodes:
-        raise ValueError(
-            f"edge_index names nodes {edge_index.min().item()} to {edge_index.max().item()}, "
-            f"expected 0 to {num_nodes - 1}; is num_nodes = num_users + num_items?"
-        )
+    check_count("num_nodes", num_nodes)
+    hint = "is num_nodes = num_users + num_items?"
+    check_tensor("edge_index", edge_index, 2, "E", of="positions", number=num_nodes, hint=hint)
+    source, target = edge_index.long()
     degree = torch.bincount(target, minlength=num_nodes)
     if not torch.equal(degree, torch.bincount(source, minlength=num_nodes)):
         raise ValueError(_ONE_WAY)
@@ -108,6 +118,7 @@ def normalized_adjacency(edge_index: Tensor, num_nodes: int) -> Tensor:
         Sparse CSR tensor of shape ``(num_nodes, num_nodes)``.
 
     Raises:
+        TypeError: on what are no positions.
         ValueError: where an edge is missing one of its directions, occurs twice, or names a node
             that does not exist.
 
@@ -116,21 +127,29 @@ def normalized_adjacency(edge_index: Tensor, num_nodes: int) -> Tensor:
     tensor([0.7071, 0.7071, 0.0000])
     """
     norm = edge_norm(edge_index, num_nodes)
-    source, target = edge_index
+    source, target = edge_index.long()
     forth, order = torch.sort(target * num_nodes + source)
     if not torch.equal(forth, torch.sort(source * num_nodes + target).values):
         raise ValueError(_ONE_WAY)
     if (forth[1:] == forth[:-1]).any():
-        raise ValueError("got the same edge twice; drop duplicate interactions first")
-    return sparse_rows(target[order], source[order], norm[order], (num_nodes, num_nodes))
+        raise ValueError("got the same edge twice, expected each once; drop duplicate pairs first")
+    adj = sparse_rows(target[order], source[order], norm[order], (num_nodes, num_nodes))
+    _mark_symmetric(adj)
+    return adj
 
 
 def is_adjacency(graph: Tensor, num_nodes: int) -> bool:
     """True for a sparse adjacency of ``num_nodes`` nodes, False for an ``edge_index``.
 
     Raises:
-        ValueError: where ``graph`` is neither.
+        TypeError: where ``graph`` is no tensor.
+        ValueError: where it is neither.
+
+    >>> is_adjacency(torch.tensor([[0, 1], [1, 0]]), num_nodes=2)
+    False
     """
+    check_kind("graph", graph, Tensor)
+    check_count("num_nodes", num_nodes)
     if graph.layout == torch.sparse_csr and graph.shape == (num_nodes, num_nodes):
         return True
     if graph.layout == torch.strided and graph.dtype == torch.long and graph.shape[:-1] == (2,):
@@ -139,6 +158,35 @@ def is_adjacency(graph: Tensor, num_nodes: int) -> bool:
         f"got a graph of shape {tuple(graph.shape)}, {graph.dtype}, {graph.layout}; expected the "
         f"sparse matrix of normalized_adjacency, here {num_nodes} x {num_nodes}, or an edge_index "
         "of shape (2, num_edges)"
+    )
+
+
+def _mark_symmetric(adj: Tensor) -> None:
+    """Note on the matrix that it equals its transpose, as long as its values are not changed."""
+    if not adj.is_inference():  # such a tensor does not count changes
+        adj.symmetric_at = adj.values()._version  # type: ignore[attr-defined]
+
+
+def _check_symmetric(adj: Tensor) -> None:
+    """Raise a ValueError unless a matrix equals its transpose; it is looked at once."""
+    check_csr("adj", adj)
+    if not adj.is_inference() and getattr(adj, "symmetric_at", None) == adj.values()._version:
+        return
+    if adj.shape[0] == adj.shape[1]:
+        turned = adj.t().to_sparse_csr()
+        again = turned.t().to_sparse_csr()  # adj itself, columns in order
+        close = 16 * torch.finfo(adj.dtype).eps  # d_i w d_j and d_j w d_i may round differently
+        if (
+            torch.equal(turned.crow_indices(), again.crow_indices())
+            and torch.equal(turned.col_indices(), again.col_indices())
+            and torch.allclose(turned.values(), again.values(), rtol=close, atol=0)
+        ):
+            _mark_symmetric(adj)
+            return
+    raise ValueError(
+        f"got a matrix of shape {tuple(adj.shape)} that differs from its transpose, expected a "
+        "symmetric one, or gradients would be wrong; build it with normalized_adjacency, or "
+        "multiply by adj @ x"
     )
 
 
@@ -163,12 +211,23 @@ def propagate(adj: Tensor, x: Tensor) -> Tensor:
 
     Args:
         adj: **symmetric** sparse matrix, shape ``(num_nodes, num_nodes)``; see
-            :func:`normalized_adjacency`. It is treated as a constant.
+            :func:`normalized_adjacency`. It is treated as a constant. One from elsewhere is
+            compared with its transpose when it is first used.
         x: node embeddings, shape ``(num_nodes, embedding_dim)``.
 
     Returns:
         Shape ``(num_nodes, embedding_dim)``.
+
+    Raises:
+        TypeError: on a matrix that is not sparse CSR, or an ``x`` of other floats.
+        ValueError: on a matrix that is not symmetric, or an ``x`` of another number of nodes.
+
+    >>> adj = normalized_adjacency(torch.tensor([[0, 1], [1, 0]]), num_nodes=2)
+    >>> propagate(adj, torch.tensor([[1.0], [2.0]]))
+    tensor([[2.],
+            [1.]])
     """
+    _check_symmetric(adj)
     return _SymmetricProduct.apply(adj, x)
 
 
@@ -183,9 +242,17 @@ def layer_mean(x: Tensor, num_layers: int, step: Callable[[Tensor], Tensor]) -> 
     Returns:
         Shape ``(num_nodes, embedding_dim)``.
 
+    Raises:
+        TypeError: on an ``x`` that is no tensor of floats, or a ``step`` that is no function.
+        ValueError: on a negative number of layers, or an ``x`` that is no table.
+
     >>> layer_mean(torch.ones(1, 2), num_layers=2, step=lambda x: 2 * x)  # (1 + 2 + 4) / 3
     tensor([[2.3333, 2.3333]])
     """
+    check_tensor("x", x, "num_nodes", "embedding_dim")
+    check_count("num_layers", num_layers, least=0)
+    if not callable(step):
+        raise TypeError(f"got step={step!r}, expected a function from a layer to the next")
     total = x
     for _ in range(num_layers):
         x = step(x)
@@ -204,17 +271,25 @@ def layer_mean_at(adj: Tensor, x: Tensor, nodes: Tensor, num_layers: int) -> Ten
     Args:
         adj: symmetric sparse matrix; see :func:`normalized_adjacency`.
         x: layer 0, shape ``(num_nodes, embedding_dim)``.
-        nodes: which nodes, each once, shape ``(n,)``.
+        nodes: which nodes, shape ``(n,)``.
         num_layers: :math:`K`, 1 or more.
 
     Returns:
         Shape ``(n, embedding_dim)``.
 
     Raises:
-        ValueError: on fewer than one layer, where there is no last one to cut.
+        TypeError: on a matrix that is not sparse CSR, or nodes that are no positions.
+        ValueError: on a matrix that is not symmetric, a node that is not there, an ``x`` of another
+            number of nodes, or fewer than one layer, where there is no last one to cut.
+
+    >>> adj = normalized_adjacency(torch.tensor([[0, 1], [1, 0]]), num_nodes=2)
+    >>> layer_mean_at(adj, torch.tensor([[1.0], [2.0]]), torch.tensor([1]), num_layers=1)
+    tensor([[1.5000]])
     """
-    if num_layers < 1:
-        raise ValueError(f"got num_layers={num_layers}, expected 1 or more; without layers take x")
+    check_count("num_layers", num_layers, hint="without layers take x")
+    _check_symmetric(adj)
+    check_tensor("x", x, len(adj), "embedding_dim", hint="one row a node")
+    check_tensor("nodes", nodes, "n", of="positions", number=len(adj))
     return _LayerMeanAt.apply(adj, x, nodes, num_layers)
 
 
@@ -246,13 +321,44 @@ class _LayerMeanAt(torch.autograd.Function):
 
 
 def train_adjacency(train: Interactions) -> Tensor:
-    """The normalised adjacency of the train graph, users first."""
+    """The normalised adjacency of the train graph, users first.
+
+    Args:
+        train: the interactions.
+
+    Returns:
+        Sparse CSR tensor of shape ``(num_users + num_items, num_users + num_items)``.
+
+    Raises:
+        TypeError: on anything but Interactions.
+        ValueError: where there is none.
+
+    >>> train_adjacency(Interactions.from_pairs([0], [1])).to_dense().tolist()
+    [[0.0, 0.0, 1.0], [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
+    """
+    check_part("train", train)
     edge_index = bipartite_edge_index(train.user, train.item, train.num_users)
     return normalized_adjacency(edge_index, train.num_users + train.num_items)
 
 
 def normalized_matrix(train: Interactions) -> csr_array:
-    r"""The block :math:`\tilde{R} = D_U^{-1/2} X D_I^{-1/2}` of the normalised adjacency."""
+    r"""The block :math:`\tilde{R} = D_U^{-1/2} X D_I^{-1/2}` of the normalised adjacency.
+
+    Args:
+        train: the interactions.
+
+    Returns:
+        Sparse, in doubles, shape ``(num_users, num_items)``.
+
+    Raises:
+        TypeError: on anything but Interactions.
+        ValueError: where there is none.
+
+    >>> normalized_matrix(Interactions.from_pairs([0, 0, 1, 1], [0, 1, 0, 1])).toarray().round(6)
+    array([[0.5, 0.5],
+           [0.5, 0.5]])
+    """
+    check_part("train", train)
     user_scale, item_scale = inv_sqrt(train.user_degree), inv_sqrt(train.item_degree)
     return diags_array(user_scale) @ train.matrix @ diags_array(item_scale)
 
@@ -275,12 +381,18 @@ def smooth_start(train: Interactions, embedding_dim: int, std: float = 0.1) -> T
         Shape ``(num_users + num_items, embedding_dim)``, users first.
 
     Raises:
-        ValueError: on a length that the matrix does not have.
+        TypeError: on anything but Interactions, or what is no number.
+        ValueError: where there is no interaction, on a length that the matrix does not have, or a
+            standard deviation of 0 or less.
 
     >>> toy = Interactions.from_pairs([0, 0, 1, 1, 2], [0, 1, 0, 2, 1])
     >>> smooth_start(toy, embedding_dim=2).shape
     torch.Size([6, 2])
     """
-    left, size, right = largest_singular(normalized_matrix(train), embedding_dim)
+    check_number("std", std, above=0)
+    matrix = normalized_matrix(train)
+    most = min(matrix.shape) - 1
+    check_count("embedding_dim", embedding_dim, 1, most, "below the numbers of users and of items")
+    left, size, right = largest_singular(matrix, embedding_dim)
     start = torch.from_numpy(np.concatenate([left, right]) * np.sqrt(size)).float()
     return start * (std / start.std())

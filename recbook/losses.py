@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from recbook.checks import check_count, check_number, check_tensor
+
 __all__ = ["bpr_loss", "l2_penalty", "softmax_loss", "softmax_loss_in_blocks"]
 
 
@@ -26,7 +28,11 @@ def bpr_loss(pos_score: Tensor, neg_score: Tensor) -> Tensor:
 
     Returns:
         The mean over all pairs of a positive and a negative, a scalar. (Rendle et al. sum; a mean
-        keeps the learning rate independent of the batch size.)
+        keeps the learning rate independent of the batch size.) NaN where a score is NaN.
+
+    Raises:
+        TypeError: on what is no tensor of floats.
+        ValueError: on other shapes, which PyTorch would stretch to fit, or no score at all.
 
     Reference: Rendle et al., BPR: Bayesian Personalized Ranking from Implicit Feedback, UAI 2009,
     section 4.1.
@@ -34,6 +40,12 @@ def bpr_loss(pos_score: Tensor, neg_score: Tensor) -> Tensor:
     >>> round(bpr_loss(torch.tensor([2.0]), torch.tensor([2.0])).item(), 4)  # ln 2: a coin toss
     0.6931
     """
+    check_tensor("pos_score", pos_score, "B")
+    many = isinstance(neg_score, Tensor) and neg_score.ndim == 2
+    shape = ("num_negatives", len(pos_score)) if many else (len(pos_score),)
+    check_tensor("neg_score", neg_score, *shape, hint="a negative for each positive, or a row each")
+    if neg_score.numel() == 0:
+        raise ValueError("got no score, expected at least one pair of a positive and a negative")
     return F.softplus(neg_score - pos_score).mean()
 
 
@@ -52,10 +64,12 @@ def softmax_loss(score: Tensor, positive: Tensor, temperature: float = 0.3) -> T
         temperature: :math:`\tau`, above 0.
 
     Returns:
-        The mean over the positives, a scalar; 0 where there is none.
+        The mean over the positives, a scalar; 0 where there is none. NaN where a score of a user
+        with a positive is NaN.
 
     Raises:
-        ValueError: on a temperature of 0 or less.
+        TypeError: on scores that are no floats, or a ``positive`` that is no mask.
+        ValueError: on a temperature of 0 or less, or shapes that differ.
 
     Reference: Liang et al., Variational Autoencoders for Collaborative Filtering, WWW 2018,
     section 2.2 (multinomial likelihood); Wu et al., On the Effectiveness of Sampled Softmax Loss
@@ -65,7 +79,9 @@ def softmax_loss(score: Tensor, positive: Tensor, temperature: float = 0.3) -> T
     >>> round(softmax_loss(torch.zeros(1, 2), mine).item(), 4)  # ln 2: one of two, at random
     0.6931
     """
-    _check_temperature(temperature)
+    check_number("temperature", temperature, above=0, hint="e.g. 0.3")
+    check_tensor("score", score, "B", "num_items")
+    check_tensor("positive", positive, *score.shape, of="truth values", hint="the shape of score")
     log_share = F.log_softmax(score / temperature, dim=1)
     return -log_share.masked_fill(~positive, 0).sum() / positive.sum().clamp(min=1)
 
@@ -97,11 +113,21 @@ def softmax_loss_in_blocks(
         A scalar, 0 where there is no positive.
 
     Raises:
-        ValueError: on a temperature of 0 or less, or a block below 1.
+        TypeError: on embeddings that are no floats, or pairs that are no positions.
+        ValueError: on a temperature of 0 or less, a block below 1, embeddings of two lengths, or
+            pairs out of range or order.
     """
-    _check_temperature(temperature)
-    if block < 1:
-        raise ValueError(f"got block={block}, expected the number of users to score at a time")
+    check_number("temperature", temperature, above=0, hint="e.g. 0.3")
+    check_count("block", block, hint="users to score at a time")
+    check_tensor("user_emb", user_emb, "B", "embedding_dim")
+    check_tensor("item_emb", item_emb, "num_items", user_emb.shape[1], hint="as long as a user's")
+    if not isinstance(positive, tuple) or len(positive) != 2:
+        raise TypeError(f"got positive={type(positive).__name__}, expected the pair (row, item)")
+    row, item = positive
+    check_tensor("row", row, "n", of="positions", number=len(user_emb))
+    check_tensor("item", item, len(row), of="positions", number=len(item_emb))
+    if (row[1:] < row[:-1]).any():
+        raise ValueError("row: got rows out of order, expected ascending; sort the pairs by row")
     return _SoftmaxInBlocks.apply(user_emb, item_emb, *positive, temperature, block)
 
 
@@ -145,11 +171,6 @@ class _SoftmaxInBlocks(torch.autograd.Function):
         return grad[0] * user_grad, grad[0] * item_grad, None, None, None, None
 
 
-def _check_temperature(temperature: float) -> None:
-    if not temperature > 0:
-        raise ValueError(f"got temperature={temperature}, expected more than 0, e.g. 0.3")
-
-
 def l2_penalty(*embeddings: Tensor) -> Tensor:
     r"""Half the squared norm of a batch's embeddings, a triplet's mean.
 
@@ -162,7 +183,18 @@ def l2_penalty(*embeddings: Tensor) -> Tensor:
     Returns:
         A scalar; multiply it by ``reg``.
 
+    Raises:
+        TypeError: on what are no tensors of floats, or none at all.
+        ValueError: where they differ in shape, or have no row.
+
     >>> l2_penalty(torch.tensor([[3.0, 4.0]]), torch.tensor([[0.0, 2.0]])).item()
     14.5
     """
+    if not embeddings:
+        raise TypeError("got no embeddings, expected those of users, items, negatives")
+    shape: tuple[int | str, ...] = ("B", "embedding_dim")
+    for x in embeddings:
+        shape = tuple(check_tensor("embeddings", x, *shape, hint="all alike").shape)
+    if len(embeddings[0]) == 0:
+        raise ValueError("got embeddings of shape (0, ...), expected a row for each triplet")
     return sum((x.square().sum() for x in embeddings), torch.zeros(())) / (2 * len(embeddings[0]))

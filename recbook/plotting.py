@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
+from recbook.checks import check_kind, check_positions
+
 __all__ = ["COLORS", "MARKERS", "draw_bipartite", "set_style"]
 
 # Okabe and Ito's palette: told apart by colour-blind readers; the models differ in grey, too.
@@ -69,7 +71,25 @@ def draw_bipartite(
         ax: where to draw.
         highlight: edges to draw thick and in the accent colour.
         edge_labels: a text for some edges, drawn a third of the way from the user.
+
+    Raises:
+        TypeError: on names that are no texts, or an ``ax`` that is none of matplotlib's.
+        ValueError: on no user or no item, or an edge that is no pair of positions.
     """
+    check_kind("ax", ax, Axes)
+    check_kind("edge_labels", edge_labels, (dict, type(None)))
+    for kind, names in (("users", users), ("items", items)):
+        if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+            raise TypeError(f"got {kind}={names!r}, expected a list of names")
+        if not len(names):
+            raise ValueError(f"got {kind}=[], expected at least one name")
+    for edge in [*edges, *highlight, *(edge_labels or ())]:
+        pair = check_positions("edges", edge)
+        if len(pair) != 2 or pair[0] >= len(users) or pair[1] >= len(items):
+            raise ValueError(
+                f"got edge {edge}, expected a pair of positions, below {len(users)} and "
+                f"{len(items)}"
+            )
     height = max(len(users), len(items)) - 1
 
     def spread(number: int) -> list[float]:

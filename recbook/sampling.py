@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from recbook.data import Interactions
+from recbook.checks import check_count, check_kind, check_tensor
+from recbook.data import Interactions, check_part
 
 __all__ = ["TripletSampler"]
 
@@ -24,10 +25,16 @@ class TripletSampler:
         train: the interactions that count as positive.
 
     Raises:
+        TypeError: on anything but Interactions.
         ValueError: where a user has every item, so that no negative exists.
+
+    >>> toy = Interactions.from_pairs([0, 1], [0, 1])
+    >>> sorted(TripletSampler(toy).sample(100).unique(dim=1).T.tolist())
+    [[0, 0, 1], [1, 1, 0]]
     """
 
     def __init__(self, train: Interactions) -> None:
+        check_part("train", train, empty=True)  # as that of a process without a pair is
         self.num_items = train.num_items
         self.indptr, self.items = train.by_user
         self.degree = train.user_degree
@@ -35,8 +42,8 @@ class TripletSampler:
         if (self.degree == self.num_items).any():
             user = torch.nonzero(self.degree == self.num_items)[0].item()
             raise ValueError(
-                f"user {user} has all {self.num_items} items, so that no negative is left to draw; "
-                "leave such users out of train, or pass the true num_items"
+                f"got a train part where user {user} has all {self.num_items} items, expected one "
+                "left to draw as a negative; leave such users out, or pass the true num_items"
             )
         owner = torch.repeat_interleave(self.degree)  # the user of each entry of items
         rank = torch.arange(len(self.items)) - self.indptr[owner]
@@ -47,10 +54,29 @@ class TripletSampler:
     ) -> Tensor:
         """Draw ``num`` triplets, or more than one negative for each pair.
 
+        Args:
+            num: how many.
+            generator: what draws, on the CPU; None is PyTorch's own.
+            num_negatives: how many for each pair of a user and an item.
+
         Returns:
             ``LongTensor`` of shape ``(2 + num_negatives, num)`` with rows ``user``, ``item`` and
             ``neg_item``, as often as there are negatives.
+
+        Raises:
+            TypeError: on what is no whole number or no generator.
+            ValueError: on fewer than one, a generator of another device, or no interaction to draw.
         """
+        if len(self.users) == 0:
+            raise ValueError("train: got no interaction, expected at least one to draw from")
+        check_count("num", num)
+        check_count("num_negatives", num_negatives)
+        check_kind("generator", generator, (torch.Generator, type(None)))
+        if generator is not None and generator.device.type != "cpu":
+            raise ValueError(
+                f"got a generator on {generator.device}, expected one on the CPU, where triplets "
+                "are drawn: torch.Generator(); move the triplets afterwards"
+            )
         uniform = torch.rand(2 + num_negatives, num, generator=generator, dtype=torch.float64)
         return self.triplets((uniform[0] * len(self.users)).long(), uniform[1:])
 
@@ -63,7 +89,16 @@ class TripletSampler:
 
         Returns:
             As :meth:`sample`.
+
+        Raises:
+            TypeError: on an ``index`` that is no tensor of positions, or other numbers.
+            ValueError: on a position that is not there, or numbers not from 0 to below 1.
         """
+        check_tensor("index", index, "num", of="positions", number=len(self.users))
+        check_tensor("uniform", uniform, "1 + num_negatives", len(index))
+        if not ((uniform >= 0) & (uniform < 1)).all():  # NaN is neither
+            raise ValueError("uniform: got a number that is not, expected all from 0 to below 1")
+        index = index.long()
         # floor(uniform * n) in doubles: an integer below n for each element's own n.
         user = self.users[index]
         degree = self.degree[user]

@@ -6,19 +6,76 @@ What stands here knows nothing of users and items.
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, issparse
 from scipy.sparse.linalg import svds
 from torch import Tensor
 
-__all__ = ["inv_sqrt", "largest_singular", "row_entries", "sparse_product", "sparse_rows"]
+from recbook.checks import check_count, check_kind, check_tensor
+
+__all__ = [
+    "check_csr",
+    "inv_sqrt",
+    "largest_singular",
+    "row_entries",
+    "sparse_product",
+    "sparse_rows",
+]
+
+
+def check_csr(name: str, matrix: Any) -> None:
+    """Raise a TypeError unless a matrix is a sparse CSR tensor.
+
+    >>> check_csr("adj", torch.eye(2))
+    Traceback (most recent call last):
+    TypeError: got adj of torch.strided, expected a sparse CSR tensor, e.g. of normalized_adjacency
+    """
+    if not isinstance(matrix, Tensor) or matrix.layout != torch.sparse_csr:
+        given = matrix.layout if isinstance(matrix, Tensor) else type(matrix).__name__
+        raise TypeError(
+            f"got {name} of {given}, expected a sparse CSR tensor, e.g. of normalized_adjacency"
+        )
 
 
 def sparse_rows(row: Tensor, column: Tensor, value: Tensor, size: tuple[int, int]) -> Tensor:
-    """A sparse CSR matrix from its entries, in order of rows and then of columns."""
+    """A sparse CSR matrix from its entries, in order of rows and then of columns.
+
+    Args:
+        row: the row of each entry, shape ``(n,)``.
+        column: its column, shape ``(n,)``.
+        value: its value, shape ``(n,)``.
+        size: the numbers of rows and of columns.
+
+    Returns:
+        A sparse CSR tensor of this size; its positions have 32 bits.
+
+    Raises:
+        TypeError: on positions that are no whole numbers, or values that are no floats.
+        ValueError: on a position that is out of range, or entries that are out of order or there
+            twice.
+
+    >>> row, column = torch.tensor([0, 1, 1]), torch.tensor([1, 0, 2])
+    >>> sparse_rows(row, column, torch.tensor([5.0, 6.0, 7.0]), size=(2, 3)).to_dense()
+    tensor([[0., 5., 0.],
+            [6., 0., 7.]])
+    """
+    check_kind("size", size, (tuple, list, torch.Size), hint="e.g. (num_rows, num_columns)")
+    if len(size) != 2:
+        raise ValueError(f"got size={size}, expected the numbers of rows and of columns")
+    num_rows, num_columns = (check_count("size", number, least=0) for number in size)
+    check_tensor("row", row, "n", of="positions", number=num_rows)
+    check_tensor("column", column, len(row), of="positions", number=num_columns)
+    check_tensor("value", value, len(row))
+    key = row.long() * num_columns + column
+    if not (key[1:] > key[:-1]).all():
+        raise ValueError(
+            "got entries out of order, or one twice, expected each once, in order of rows and then "
+            "of columns; sort row * num_columns + column"
+        )
     row_start = torch.zeros(size[0] + 1, dtype=torch.int32, device=row.device)
     row_start[1:] = torch.bincount(row, minlength=size[0]).cumsum(0)
     with warnings.catch_warnings():
@@ -28,13 +85,34 @@ def sparse_rows(row: Tensor, column: Tensor, value: Tensor, size: tuple[int, int
             column.int(),  # 32 bits: half as much to read
             value,
             size=size,
-            check_invariants=True,
+            check_invariants=False,  # they hold, as was checked above
         )
 
 
 def row_entries(row_start: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Where the entries of some CSR rows stand: ``row``, counting along ``rows``, and ``entry``."""
+    """Where the entries of some CSR rows stand: ``row``, counting along ``rows``, and ``entry``.
+
+    Args:
+        row_start: where each row starts, and at its end the number of entries, shape ``(num_rows +
+            1,)``.
+        rows: which rows, shape ``(n,)``; one may come twice.
+
+    Returns:
+        Two tensors with an element an entry, in order of ``rows``.
+
+    Raises:
+        TypeError: on what are no positions.
+        ValueError: on a row that is not there, or starts in descending order.
+
+    >>> row_entries(torch.tensor([0, 2, 3]), torch.tensor([1, 0]))
+    (tensor([0, 1, 1]), tensor([2, 0, 1]))
+    """
+    check_tensor("row_start", row_start, "num_rows + 1", of="positions")
+    check_tensor("rows", rows, "n", of="positions", number=len(row_start) - 1)
+    rows = rows.long()
     start, count = row_start[rows], row_start[rows + 1] - row_start[rows]
+    if (count < 0).any():
+        raise ValueError("row_start: got starts that descend, expected those of a CSR matrix")
     row = torch.arange(len(rows), device=rows.device).repeat_interleave(count)
     entry = torch.arange(len(row), device=rows.device) + (start - count.cumsum(0) + count)[row]
     return row, entry
@@ -55,12 +133,21 @@ def sparse_product(matrix: Tensor, x: Tensor) -> Tensor:
         Shape ``(n, embedding_dim)``.
 
     Raises:
-        ValueError: where ``x`` has not one row for each column of ``matrix``.
+        TypeError: on a matrix that is not sparse CSR, or an ``x`` of another type of floats.
+        ValueError: where ``x`` has not one row for each column of ``matrix``, or is on another
+            device.
+
+    >>> matrix = sparse_rows(*torch.tensor([[0, 1], [2, 0]]), torch.ones(2), size=(2, 3))
+    >>> sparse_product(matrix, torch.tensor([[1.0], [2.0], [3.0]]))
+    tensor([[3.],
+            [1.]])
     """
-    if len(x) != matrix.shape[1]:
-        raise ValueError(
-            f"got {len(x)} rows for a matrix of shape {tuple(matrix.shape)}, expected one row for "
-            "each of its columns"
+    check_csr("matrix", matrix)
+    check_tensor("x", x, matrix.shape[1], "embedding_dim", hint="a row for each column of matrix")
+    if (matrix.dtype, matrix.device) != (x.dtype, x.device):
+        raise TypeError(
+            f"got a matrix of {matrix.dtype} on {matrix.device} and x of {x.dtype} on {x.device}, "
+            "expected the same; call x.to(matrix.device, matrix.dtype)"
         )
     if x.device.type != "cpu":
         return matrix @ x
@@ -75,17 +162,56 @@ def sparse_product(matrix: Tensor, x: Tensor) -> Tensor:
 
 
 def inv_sqrt(degree: Tensor) -> np.ndarray:
-    """One over the root of each degree, and 0 for what has no neighbour."""
-    return degree.double().pow(-0.5).nan_to_num(posinf=0).numpy()
+    """One over the root of each degree, and 0 for what has no neighbour, in doubles.
+
+    Args:
+        degree: shape ``(n,)``.
+
+    Raises:
+        TypeError: on what is no tensor of numbers.
+        ValueError: on a degree below 0, or one that is not finite.
+
+    >>> inv_sqrt(torch.tensor([4, 0, 1])).tolist()
+    [0.5, 0.0, 1.0]
+    """
+    check_tensor("degree", degree, "n", of="numbers")
+    if not ((degree >= 0) & (degree < torch.inf)).all():  # NaN is neither
+        raise ValueError("degree: got one below 0 or not finite, expected how many neighbours")
+    return degree.double().pow(-0.5).nan_to_num(posinf=0).cpu().numpy()
 
 
 def largest_singular(matrix: csr_array, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The largest singular triplets: shapes ``(num_rows, n)``, ``(n,)``, ``(num_columns, n)``."""
-    if number >= min(matrix.shape):
-        raise ValueError(
-            f"got a request for {number} singular vectors of a matrix of {matrix.shape[0]} rows "
-            f"and {matrix.shape[1]} columns, expected at most {min(matrix.shape) - 1}"
-        )
+    r"""The largest singular triplets: :math:`M \approx U \Sigma V^\top`.
+
+    Args:
+        matrix: sparse, shape ``(num_rows, num_columns)``.
+        number: how many, below both.
+
+    Returns:
+        Arrays of shapes ``(num_rows, number)``, ``(number,)``, ascending, and ``(num_columns,
+        number)``; the same on every run.
+
+    Raises:
+        TypeError: on a matrix that is not SciPy's.
+        ValueError: on more triplets than there can be, or a matrix without entries, or with one
+            that is not finite.
+
+    >>> left, size, right = largest_singular(csr_array(np.diag([3.0, 2.0, 1.0])), number=2)
+    >>> size.round(6).tolist()
+    [2.0, 3.0]
+    """
+    if not issparse(matrix):
+        raise TypeError(f"got a matrix of {type(matrix).__name__}, expected SciPy's csr_array")
+    rows, columns = matrix.shape
+    check_count(
+        "number",
+        number,
+        1,
+        min(rows, columns) - 1,
+        f"a matrix of {rows} rows and {columns} columns has no more singular vectors",
+    )
+    if not (matrix.count_nonzero() and np.isfinite(matrix.data).all()):
+        raise ValueError("got a matrix that is empty or not finite, expected one with numbers")
     start = np.ones(min(matrix.shape))  # where the iteration begins: the same on every run
     left, size, right = svds(matrix, k=number, v0=start)
     return left, size, right.T.copy()

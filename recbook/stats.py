@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from recbook.checks import check_choice, check_count, check_kind, check_seed, check_share
 from recbook.evaluation import RankingReport
 
 __all__ = ["Comparison", "bootstrap_interval", "compare", "t_interval"]
@@ -28,14 +29,21 @@ def bootstrap_interval(
         seed: seed of the draws.
 
     Returns:
-        The lower and the upper end.
+        The lower and the upper end; both are the mean where all values agree.
 
     Raises:
-        ValueError: on fewer than two values, or a missing one.
+        TypeError: on what are no numbers.
+        ValueError: on fewer than two values, one that is not finite, or a level that is no share.
+
+    >>> bootstrap_interval([1.0, 2.0, 3.0], level=0.9)
+    (1.3333333333333333, 2.6666666666666665)
 
     Reference: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
     """
     values = _checked(values)
+    check_share("level", level)
+    check_count("num_resamples", num_resamples)
+    check_seed(seed)
     done = stats.bootstrap(
         (values,),
         np.mean,
@@ -59,12 +67,14 @@ def t_interval(values: Sequence[float] | np.ndarray, level: float = 0.95) -> tup
         The lower and the upper end; both are the mean where all runs agree.
 
     Raises:
-        ValueError: on fewer than two values, or a missing one.
+        TypeError: on what are no numbers.
+        ValueError: on fewer than two values, one that is not finite, or a level that is no share.
 
     >>> [round(end, 2) for end in t_interval([1.0, 2.0, 3.0])]
     [-0.48, 4.48]
     """
     values = _checked(values)
+    check_share("level", level)
     half = stats.t.ppf((1 + level) / 2, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
     return float(values.mean() - half), float(values.mean() + half)
 
@@ -99,21 +109,27 @@ def compare(
         seed: seed of the resamples and swaps, 10,000 each.
 
     Raises:
-        ValueError: where the reports are about other users or lists of another length, or have no
-            such measure.
+        TypeError: on what are no reports.
+        ValueError: where they are about other users or lists of another length, have no such
+            measure, or a value of it that is not finite.
 
     Reference: Smucker, Allan and Carterette, A Comparison of Statistical Significance Tests for
     Information Retrieval Evaluation, CIKM 2007.
     """
+    check_kind("first", first, RankingReport)
+    check_kind("second", second, RankingReport)
+    check_seed(seed)
     if first.k != second.k or not first.per_user.index.equals(second.per_user.index):
         raise ValueError(
             f"got reports on {len(first.per_user)} users at k={first.k} and on "
             f"{len(second.per_user)} at k={second.k}, expected the same users and k; evaluate both "
             "with the same target"
         )
-    if measure not in first.per_user:
-        raise ValueError(f"got measure={measure!r}, expected one of {list(first.per_user)}")
+    check_choice(
+        "measure", measure, map(str, first.per_user.columns.intersection(second.per_user.columns))
+    )
     gain = (first.per_user[measure] - second.per_user[measure]).to_numpy()
+    low, high = bootstrap_interval(gain, seed=seed)
     swapped = stats.permutation_test(
         (gain,),
         np.mean,
@@ -123,15 +139,23 @@ def compare(
         vectorized=True,
         rng=np.random.default_rng(seed),
     )
-    low, high = bootstrap_interval(gain, seed=seed)
     return Comparison(float(gain.mean()), low, high, float(swapped.pvalue))
 
 
 def _checked(values: Sequence[float] | np.ndarray) -> np.ndarray:
-    array = np.asarray(values, dtype=float)
-    if array.ndim != 1 or len(array) < 2 or np.isnan(array).any():
+    try:
+        array = np.asarray(values)
+        numbers = array.dtype.kind in "fiub"
+    except ValueError:  # lists of unlike lengths
+        numbers = False
+    if not numbers or not hasattr(values, "__len__"):
+        raise TypeError(
+            f"got values of type {type(values).__name__}, expected a list or array of numbers"
+        )
+    lost = int((~np.isfinite(array)).sum())
+    if array.ndim != 1 or len(array) < 2 or lost:
         raise ValueError(
-            f"got {array.size} values, {int(np.isnan(array).sum())} of them missing, expected two "
+            f"got values of shape {array.shape}, {lost} of them missing or infinite, expected two "
             "or more numbers: one alone has no spread"
         )
-    return array
+    return array.astype(float)

@@ -212,7 +212,7 @@ def test_positions_out_of_range(values: list[int], wrong: int, expected: str) ->
         message = f"users: got position {wrong}, expected {expected}; look it up"
         with pytest.raises(ValueError, match=words(message)):
             check_positions("users", given, 3, hint="look it up")
-    with pytest.raises(ValueError, match="^users: got position -1, expected 0 or more$"):
+    with pytest.raises(ValueError, match=r"^users: got position -1, expected 0 or more$"):
         check_positions("users", [2, -1])
     with pytest.raises(ValueError, match=f"got position {2**63}, expected 0 or more"):
         check_positions("users", np.array([2**63], dtype=np.uint64))

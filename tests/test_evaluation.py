@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch_geometric import metrics
 
-from recbook.beyond_accuracy import calibration, coverage, diversity, novelty, popularity_lift
 from recbook.data import Interactions, Split
 from recbook.evaluation import evaluate, top_k
 from recbook.models import Popularity
@@ -143,65 +142,3 @@ def test_errors() -> None:
     none = torch.zeros(0, dtype=torch.long)
     with pytest.raises(ValueError, match="no interaction"):
         evaluate(model, None, Interactions(none, none, 2, 3), k=1)
-
-
-LISTS = torch.tensor([[0, 1], [1, 3], [2, -1]])
-GENRES = torch.tensor([[1, 0, 0], [1, 1, 0], [0, 0, 1], [0, 0, 0]])
-
-
-def test_beyond_accuracy_by_hand(toy: Interactions) -> None:
-    users = torch.arange(3)  # Alien, Brazil, Casablanca, Dumbo have 1, 2, 2, 1 users of 3
-    assert coverage(LISTS, 5) == 4 / 5
-    bits = {1: math.log2(3), 2: math.log2(3 / 2)}
-    mean = (bits[1] + bits[2]) / 2
-    assert novelty(LISTS, toy).tolist() == pytest.approx([mean, mean, bits[2]])
-    lift = popularity_lift(LISTS, users, toy).tolist()
-    assert lift == pytest.approx([1.5 / 1.5 - 1, 1.5 / 2 - 1, 2 / 1.5 - 1])
-    distance = diversity(LISTS, GENRES).tolist()
-    assert distance[:2] == pytest.approx([1 - 0.5**0.5, 1]) and math.isnan(distance[2])
-
-
-def test_calibration_by_hand(toy: Interactions) -> None:
-    # Ann has Alien (genre 0) and Brazil (half 0, half 1): p = 3/4, 1/4. Listed: Brazil alone.
-    ann = torch.tensor([0])
-    p, q = (0.75, 0.25), (0.5, 0.5)
-    expected = sum(a * math.log(a / (0.99 * b + 0.01 * a)) for a, b in zip(p, q, strict=True))
-    assert calibration(torch.tensor([[1]]), ann, toy, GENRES).item() == pytest.approx(expected)
-    same = calibration(torch.tensor([[0, 1]]), ann, toy, GENRES).item()
-    assert same == pytest.approx(0, abs=1e-9)
-
-
-def test_who_has_nothing_has_no_value() -> None:
-    train = Interactions.from_pairs([0], [0], num_users=2, num_items=4)
-    nobody, empty = torch.tensor([1]), torch.tensor([[-1, -1]])
-    assert popularity_lift(LISTS[:1], nobody, train).isnan().all()
-    assert calibration(LISTS[:1], nobody, train, GENRES).isnan().all()
-    assert novelty(empty, train).isnan().all() and coverage(empty, 4) == 0
-
-
-def test_beyond_accuracy_agrees_with_pyg() -> None:
-    generator = torch.Generator().manual_seed(2)
-    lists = torch.stack([torch.randperm(30, generator=generator)[:6] for _ in range(50)])
-    kind = torch.randint(0, 4, (30,), generator=generator)
-    degree = torch.randint(1, 20, (30,), generator=generator)
-    item = torch.repeat_interleave(torch.arange(30), degree)
-    user = torch.cat([torch.arange(int(n)) for n in degree])
-    train = Interactions.from_pairs(user.numpy(), item.numpy(), 50, 30)
-    nothing = torch.zeros(2, 0, dtype=torch.long)
-    covered = metrics.LinkPredCoverage(6, num_dst_nodes=30)
-    covered.update(lists, nothing)
-    assert covered.compute().item() == pytest.approx(coverage(lists, 30))
-    popular = metrics.LinkPredAveragePopularity(6, popularity=degree)
-    popular.update(lists, nothing)
-    rows = train.item_degree[lists].double().mean(1)
-    assert popular.compute().item() == pytest.approx(rows.mean().item())
-    diverse = metrics.LinkPredDiversity(6, category=kind)  # one kind an item: same or not
-    diverse.update(lists, nothing)
-    mine = diversity(lists, torch.nn.functional.one_hot(kind)).mean()
-    assert diverse.compute().item() == pytest.approx(mine.item())
-    users = torch.arange(50)
-    own = train.dense_rows(users).double()
-    profile = own @ train.item_degree.double() / own.sum(1)
-    ratio = 1 + popularity_lift(lists, users, train)
-    has = own.sum(1) > 0
-    torch.testing.assert_close((ratio * profile)[has], rows[has])

@@ -7,11 +7,16 @@ from recbook.data import Interactions
 from recbook.graph import (
     bipartite_edge_index,
     edge_norm,
+    is_adjacency,
+    layer_mean,
     layer_mean_at,
     normalized_adjacency,
+    normalized_matrix,
     propagate,
+    smooth_start,
+    train_adjacency,
 )
-from recbook.sparse import sparse_product, sparse_rows
+from recbook.sparse import sparse_rows
 
 PAIRS = st.sets(st.tuples(st.integers(0, 4), st.integers(0, 6)), min_size=1).map(sorted)
 
@@ -47,16 +52,6 @@ def test_equals_the_dense_matrix(pairs: list[tuple[int, int]]) -> None:
     torch.testing.assert_close(adj.to_dense(), adj.to_dense().T)
     x = torch.arange(36.0).view(12, 3).sin()
     torch.testing.assert_close(propagate(adj, x), dense(edge_index, 12) @ x)
-
-
-def test_product_with_a_matrix_that_is_not_square() -> None:
-    whole = torch.tensor([[0.0, 2.0, 0.0], [0.0, 0.0, 0.0], [1.0, 0.0, 3.0], [0.0, 0.0, 0.0]])
-    row, column = whole.nonzero(as_tuple=True)
-    matrix = sparse_rows(row, column, whole[row, column], (4, 3))
-    x = torch.arange(6.0).view(3, 2)
-    assert sparse_product(matrix, x).tolist() == (whole @ x).tolist()
-    with pytest.raises(ValueError, match=r"got 4 rows for a matrix of shape \(4, 3\)"):
-        sparse_product(matrix, torch.ones(4, 2))
 
 
 @settings(deadline=None)
@@ -110,13 +105,139 @@ def test_permuting_users_permutes_outputs(pairs: list, order: list[int]) -> None
     torch.testing.assert_close(out_moved[nodes], out)
 
 
+def one_way() -> torch.Tensor:
+    """From node 0 to node 1 with weight 2, and a loop at node 2."""
+    row, column = torch.tensor([1, 2]), torch.tensor([0, 2])
+    return sparse_rows(row, column, torch.tensor([2.0, 1.0]), (3, 3))
+
+
+@pytest.mark.parametrize("product", ["propagate", "layer_mean_at"])
+def test_a_matrix_that_is_not_symmetric_is_refused(product: str) -> None:
+    x, nodes = torch.ones(3, 1), torch.arange(3)
+
+    def multiply(adj: torch.Tensor) -> torch.Tensor:
+        return propagate(adj, x) if product == "propagate" else layer_mean_at(adj, x, nodes, 1)
+
+    uneven = torch.tensor([[0.0, 2.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]).to_sparse_csr()
+    lost = torch.tensor([[0.0, torch.nan], [torch.nan, 0.0]]).to_sparse_csr()
+    wide = sparse_rows(torch.tensor([0]), torch.tensor([0]), torch.ones(1), (2, 3))
+    for adj in (one_way(), uneven, lost, wide):
+        for _ in range(2):  # what was refused once is not trusted later
+            with pytest.raises(ValueError, match="differs from its transpose, expected a symmetr"):
+                multiply(adj)
+
+
+def test_a_symmetric_matrix_from_elsewhere_is_compared_once(
+    toy: Interactions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = normalized_adjacency(bipartite_edge_index(toy.user, toy.item, 3), 7)
+    theirs = ours.to_dense().to_sparse_csr()
+    weighted = (ours.to_dense() * torch.tensor(3.0).sqrt()).half().to_sparse_csr()
+    shuffled = torch.sparse_csr_tensor(  # columns of a row in any order
+        torch.tensor([0, 2, 4]),
+        torch.tensor([1, 0, 1, 0]),
+        torch.tensor([1.0, 2.0, 3.0, 1.0]),
+        check_invariants=False,
+    )
+    x = torch.randn(7, 2, requires_grad=True)
+    grad, expected = (
+        torch.autograd.grad(product.square().sum(), x)[0]
+        for product in (propagate(theirs, x), ours.to_dense() @ x)
+    )
+    torch.testing.assert_close(grad, expected)
+    propagate(weighted, x.detach().half())
+    assert propagate(shuffled, torch.eye(2)).tolist() == [[2, 1], [1, 3]]
+    monkeypatch.setattr(torch, "allclose", lambda *_, **__: pytest.fail("it is compared again"))
+    for adj in (ours, theirs, weighted, shuffled):
+        propagate(adj, torch.ones(len(adj), 1, dtype=adj.dtype))
+
+
+def test_a_matrix_whose_values_change_is_compared_again(toy: Interactions) -> None:
+    adj = normalized_adjacency(bipartite_edge_index(toy.user, toy.item, 3), 7)
+    propagate(adj, torch.ones(7, 1))
+    adj.values()[0] = 0  # drops an edge in one direction
+    with pytest.raises(ValueError, match="differs from its transpose"):
+        propagate(adj, torch.ones(7, 1))
+
+
+def test_a_matrix_without_versions_is_compared_each_time(toy: Interactions) -> None:
+    with torch.inference_mode():
+        adj = normalized_adjacency(bipartite_edge_index(toy.user, toy.item, 3), 7)
+        assert propagate(adj, torch.ones(7, 1)).shape == (7, 1)
+
+
+def test_nodes_may_come_twice(toy: Interactions) -> None:
+    adj = normalized_adjacency(bipartite_edge_index(toy.user, toy.item, 3), 7).double()
+    x = torch.randn(7, 2, dtype=torch.float64, requires_grad=True)
+    nodes = torch.tensor([2, 5, 2])
+    assert torch.autograd.gradcheck(lambda x: layer_mean_at(adj, x, nodes, 2), x)
+
+
+def test_layer_mean_by_hand() -> None:
+    x = torch.tensor([[1.0], [3.0]])
+    assert layer_mean(x, 0, lambda x: pytest.fail("there is no layer")) is not None
+    assert layer_mean(x, 3, lambda x: x + 1).tolist() == [[2.5], [4.5]]
+    with pytest.raises(ValueError, match="got num_layers=-1, expected 0 or more"):
+        layer_mean(x, -1, lambda x: x)
+    with pytest.raises(TypeError, match="got step=3, expected a function"):
+        layer_mean(x, 1, 3)
+
+
+def test_train_adjacency_and_its_block(toy: Interactions) -> None:
+    adj = train_adjacency(toy).to_dense()
+    block = torch.from_numpy(normalized_matrix(toy).toarray())
+    torch.testing.assert_close(adj[:3, 3:].double(), block)
+    torch.testing.assert_close(adj, adj.T)
+    assert adj[:3, :3].count_nonzero() == adj[3:, 3:].count_nonzero() == 0
+
+
+def test_smooth_start_is_the_largest_singular_vectors(toy: Interactions) -> None:
+    left, size, right = torch.linalg.svd(torch.from_numpy(normalized_matrix(toy).toarray()))
+    start = smooth_start(toy, embedding_dim=2, std=0.3)
+    assert start.shape == (7, 2) and start.dtype == torch.float32
+    assert start.std().item() == pytest.approx(0.3)
+    expected = torch.cat([left[:, :2], right[:2].T]) * size[:2].sqrt()
+    products = [x @ x.T / x.square().sum() for x in (start.double(), expected)]  # without signs
+    torch.testing.assert_close(*products, rtol=0, atol=1e-6)
+    assert start.equal(smooth_start(toy, embedding_dim=2, std=0.3))
+
+
+def test_smooth_start_says_what_it_lacks(toy: Interactions) -> None:
+    with pytest.raises(ValueError, match="embedding_dim=3, expected 1 to 2; below the numbers of"):
+        smooth_start(toy, 3)
+    with pytest.raises(ValueError, match="got std=0, expected a number above 0"):
+        smooth_start(toy, 2, std=0)
+
+
+def test_which_of_the_two_a_graph_is(toy: Interactions) -> None:
+    edge_index = bipartite_edge_index(toy.user, toy.item, 3)
+    assert is_adjacency(normalized_adjacency(edge_index, 7), 7)
+    assert not is_adjacency(edge_index, 7)
+    for graph in (normalized_adjacency(edge_index, 8), edge_index.T, edge_index.float()):
+        with pytest.raises(
+            ValueError, match=r"expected the sparse matrix .* here 7 x 7, or an edg"
+        ):
+            is_adjacency(graph, 7)
+    with pytest.raises(TypeError, match="got graph=None, expected Tensor"):
+        is_adjacency(None, 7)
+
+
+def test_narrow_positions_do_not_overflow() -> None:
+    small = torch.tensor([100, 120], dtype=torch.int8)
+    assert bipartite_edge_index(small, small, 121).tolist()[1][:2] == [221, 241]
+    edge_index = torch.tensor([[0, 99], [99, 0]], dtype=torch.int8)
+    assert normalized_adjacency(edge_index, 100).to_dense()[0, 99] == 1
+
+
 def test_errors() -> None:
     one, two = torch.tensor([0]), torch.tensor([0, 1])
-    with pytest.raises(ValueError, match="1 users and 2 items"):
+    with pytest.raises(
+        ValueError, match=r"item: got shape \(2,\), expected \(1,\); one for each user"
+    ):
         bipartite_edge_index(one, two, 3)
     with pytest.raises(ValueError, match="collide"):
         bipartite_edge_index(two, two, 1)
-    with pytest.raises(ValueError, match="negative position -1"):
+    with pytest.raises(ValueError, match="item: got position -1, expected 0 or more"):
         bipartite_edge_index(two, two - 1, 2)
     for one_way in ([[0], [1]], [[0, 1, 2], [1, 2, 0]]):
         with pytest.raises(ValueError, match="without its opposite"):
@@ -125,5 +246,7 @@ def test_errors() -> None:
         edge_norm(torch.tensor([[0], [1]]), 2)
     with pytest.raises(ValueError, match="same edge twice"):
         normalized_adjacency(torch.tensor([[0, 1, 0, 1], [1, 0, 1, 0]]), 2)
-    with pytest.raises(ValueError, match="expected 0 to 1"):
+    with pytest.raises(
+        ValueError, match=r"got position 2, expected 0 to 1; is num_nodes = num_users \+ num_items"
+    ):
         normalized_adjacency(torch.tensor([[0, 2], [2, 0]]), 2)

@@ -121,7 +121,7 @@ def test_the_smooth_start_is_the_best_low_rank_graph(original: Split) -> None:
 
 
 def test_more_frequencies_than_there_are(toy: Interactions) -> None:
-    with pytest.raises(ValueError, match="3 rows and 4 columns, expected at most 2"):
+    with pytest.raises(ValueError, match="got number=3, expected 1 to 2; a matrix of 3 rows and 4"):
         GFCF(3).fit(toy)
 
 

@@ -54,10 +54,13 @@ def test_softmax_ignores_a_shift_and_cannot_overflow() -> None:
     assert softmax_loss(score, torch.zeros_like(positive)).item() == 0
 
 
-@pytest.mark.parametrize("temperature", [0, -1, float("nan")])
+@pytest.mark.parametrize("temperature", [0, -1, float("nan"), float("inf")])
 def test_a_temperature_that_is_none(temperature: float) -> None:
-    with pytest.raises(ValueError, match=f"temperature={temperature}, expected more than 0"):
+    with pytest.raises(ValueError, match=f"temperature={temperature}, expected a number above"):
         softmax_loss(torch.zeros(1, 2), torch.ones(1, 2, dtype=torch.bool), temperature)
+    pair = torch.tensor([0]), torch.tensor([1])
+    with pytest.raises(ValueError, match=f"temperature={temperature}, expected a number above"):
+        softmax_loss_in_blocks(torch.zeros(1, 2), torch.zeros(2, 2), pair, temperature)
 
 
 @pytest.mark.parametrize("block", [1, 3, 100])
@@ -80,3 +83,76 @@ def test_softmax_in_blocks_of_nothing_and_of_no_block() -> None:
     assert softmax_loss_in_blocks(torch.ones(2, 3), torch.ones(4, 3), (none, none)).item() == 0
     with pytest.raises(ValueError, match="got block=0"):
         softmax_loss_in_blocks(torch.ones(2, 3), torch.ones(4, 3), (none, none), block=0)
+
+
+def test_bpr_of_several_negatives_is_the_mean_over_all_pairs() -> None:
+    pos, neg = torch.tensor([1.0, 2.0]), torch.tensor([[0.0, 2.0], [3.0, 1.0], [1.0, -1.0]])
+    pairs = [bpr_loss(pos[[n]], neg[m, [n]]) for m in range(3) for n in range(2)]
+    torch.testing.assert_close(bpr_loss(pos, neg), torch.stack(pairs).mean())
+
+
+def test_shapes_that_pytorch_would_stretch_are_refused() -> None:
+    pos = torch.zeros(3)
+    for neg in (torch.zeros(3, 1), torch.zeros(1), torch.zeros(()), torch.zeros(2, 1, 3)):
+        with pytest.raises(
+            ValueError, match=r"neg_score: got shape .*, expected .*3.*; a negative"
+        ):
+            bpr_loss(pos, neg)
+    for wrong in (pos[:, None], torch.zeros(())):
+        with pytest.raises(ValueError, match=r"pos_score: got shape .*, expected \(B,\)"):
+            bpr_loss(wrong, pos)
+    score, mask = torch.zeros(2, 3), torch.zeros(2, 3, dtype=torch.bool)
+    for wrong in (mask[:1], mask[0], mask[:, :1]):
+        with pytest.raises(ValueError, match=r"positive: got shape .*, expected \(2, 3\)"):
+            softmax_loss(score, wrong)
+    with pytest.raises(ValueError, match=r"embeddings: got shape \(1, 2\), expected \(3, 2\)"):
+        l2_penalty(torch.ones(3, 2), torch.ones(1, 2))
+    with pytest.raises(ValueError, match=r"got shape \(3,\), expected \(B, embedding_dim\)"):
+        l2_penalty(torch.ones(3))
+
+
+def test_what_are_no_scores() -> None:
+    pos = torch.zeros(3)
+    for wrong in (pos.int(), pos.bool()):
+        with pytest.raises(
+            TypeError, match=r"neg_score: got a tensor of torch\..*, expected floats"
+        ):
+            bpr_loss(pos, wrong)
+    with pytest.raises(
+        TypeError, match=r"positive: got a tensor of torch\.float32, expected truth"
+    ):
+        softmax_loss(torch.zeros(1, 3), torch.ones(1, 3))
+    for shape in ((0,), (2, 0)):
+        with pytest.raises(ValueError, match="got no score, expected at least one pair"):
+            bpr_loss(pos[:0], torch.zeros(shape))
+    with pytest.raises(ValueError, match="expected a row for each triplet"):
+        l2_penalty(torch.ones(0, 2))
+    with pytest.raises(TypeError, match="got no embeddings, expected those of users"):
+        l2_penalty()
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_not_finite_is_not_hidden(value: float) -> None:
+    score = torch.tensor([[0.0, value, 1.0]])
+    positive = torch.tensor([[True, False, False]])
+    assert softmax_loss(score, positive).isfinite() == (value == -math.inf)
+    assert bpr_loss(score[0, 1:2], score[0, 1:2]).isnan()
+    assert not l2_penalty(score).isfinite()
+
+
+def test_pairs_for_blocks_that_are_none() -> None:
+    user_emb, item_emb = torch.ones(2, 3), torch.ones(4, 3)
+    row, item = torch.tensor([0, 1]), torch.tensor([3, 0])
+    for pair, message in (
+        ((row.flip(0), item), "row: got rows out of order, expected ascending"),
+        ((row + 1, item), "row: got position 2, expected 0 to 1"),
+        ((row, item + 1), "item: got position 4, expected 0 to 3"),
+        ((row, item[:1]), r"item: got shape \(1,\), expected \(2,\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            softmax_loss_in_blocks(user_emb, item_emb, pair)
+    for pair in (torch.stack([row, item]), (row, item, row), None):
+        with pytest.raises(TypeError, match=r"got positive=.*, expected the pair \(row, item\)"):
+            softmax_loss_in_blocks(user_emb, item_emb, pair)
+    with pytest.raises(ValueError, match=r"item_emb: got shape \(4, 2\), expected \(num_items, 3"):
+        softmax_loss_in_blocks(user_emb, item_emb[:, :2], (row, item))

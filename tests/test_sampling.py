@@ -61,7 +61,7 @@ def test_seed_decides(toy: Interactions) -> None:
 
 
 def test_user_with_everything() -> None:
-    with pytest.raises(ValueError, match="user 1 has all 2 items"):
+    with pytest.raises(ValueError, match="user 1 has all 2 items, expected one left"):
         TripletSampler(Interactions.from_pairs([0, 1, 1], [0, 0, 1]))
 
 
@@ -71,3 +71,58 @@ def test_several_negatives_for_one_pair(toy: Interactions) -> None:
     assert has[user, item].all() and len(negatives) == 3
     assert not any(has[user, neg_item].any() for neg_item in negatives)
     assert not torch.equal(negatives[0], negatives[1])
+
+
+def test_what_cannot_be_drawn(toy: Interactions) -> None:
+    sampler = TripletSampler(toy)
+    for num in (0, -1):
+        with pytest.raises(ValueError, match=f"got num={num}, expected 1 or more"):
+            sampler.sample(num)
+        with pytest.raises(ValueError, match=f"got num_negatives={num}, expected 1 or more"):
+            sampler.sample(1, num_negatives=num)
+    with pytest.raises(TypeError, match="got generator=7, expected Generator or None"):
+        sampler.sample(1, generator=7)
+    with pytest.raises(TypeError, match=r"got train=.*, expected Interactions"):
+        TripletSampler([(0, 1)])
+
+
+def test_a_generator_of_another_device(toy: Interactions) -> None:
+    class OnCuda(torch.Generator):
+        device = torch.device("cuda:1")
+
+    with pytest.raises(ValueError, match="got a generator on cuda:1, expected one on the CPU"):
+        TripletSampler(toy).sample(1, OnCuda())
+
+
+def test_a_part_without_a_pair_has_nothing_to_draw() -> None:
+    none = torch.zeros(0, dtype=torch.long)
+    sampler = TripletSampler(Interactions(none, none, 2, 3))
+    with pytest.raises(ValueError, match="train: got no interaction, expected at least one"):
+        sampler.sample(1)
+
+
+def test_triplets_by_hand() -> None:
+    # User 0 has items 1 and 3 of 5, user 2 has item 0: the others are 0, 2, 4 and 1, 2, 3, 4.
+    train = Interactions.from_pairs([0, 0, 2], [3, 1, 0], num_users=3, num_items=5)
+    index = torch.tensor([0, 0, 0, 1, 1])
+    below = 1 - 2.0**-53  # the largest double below 1
+    uniform = torch.tensor([0, 0.5, below, 0, below], dtype=torch.float64).repeat(2, 1)
+    user, item, neg_item = TripletSampler(train).triplets(index, uniform)
+    assert user.tolist() == [0, 0, 0, 2, 2]
+    assert item.tolist() == [1, 3, 3, 0, 0]
+    assert neg_item.tolist() == [0, 2, 4, 1, 4]
+
+
+def test_triplets_of_what_are_no_shares(toy: Interactions) -> None:
+    sampler, index = TripletSampler(toy), torch.tensor([0, 2])
+    for wrong in (1.0, -1e-9, float("nan")):
+        uniform = torch.full((2, 2), 0.5, dtype=torch.float64)
+        uniform[1, 0] = wrong
+        with pytest.raises(
+            ValueError, match="uniform: got a number that is not, expected all from"
+        ):
+            sampler.triplets(index, uniform)
+    with pytest.raises(ValueError, match="index: got position 3, expected 0 to 2"):
+        sampler.triplets(index + 1, torch.zeros(2, 2))
+    with pytest.raises(ValueError, match=r"uniform: got shape \(2, 3\), expected \(1 \+ num_neg"):
+        sampler.triplets(index, torch.zeros(2, 3))

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -64,10 +66,65 @@ def test_what_cannot_be_compared() -> None:
         compare(one, report([0.1, 0.2, 0.3]))
     with pytest.raises(ValueError, match="k=10"):
         compare(one, report([0.1, 0.2], k=10))
-    with pytest.raises(ValueError, match=r"measure='reacll', expected one of \['recall'\]"):
+    with pytest.raises(ValueError, match="measure='reacll', expected 'recall'"):
         compare(one, one, "reacll")
-    for values in ([0.1], [0.1, float("nan")]):
+    for values in ([0.1], [], [0.1, math.nan], [0.1, math.inf], [[0.1, 0.2]]):
         with pytest.raises(ValueError, match="expected two or more numbers"):
             bootstrap_interval(values)
         with pytest.raises(ValueError, match="expected two or more numbers"):
             t_interval(values)
+    for values in ("0.1", ["0.1", "0.2"], None, [0.1, None], 7, [[1], [2, 3]], {0.1, 0.2}):
+        with pytest.raises(TypeError, match=r"got values of type .*, expected a list or array of"):
+            bootstrap_interval(values)
+        with pytest.raises(TypeError, match=r"got values of type .*, expected a list or array of"):
+            t_interval(values)
+    with pytest.raises(ValueError, match="1 of them missing or infinite, expected two"):
+        compare(one, report([0.1, math.nan]))
+    with pytest.raises(TypeError, match=r"got first=\[0.1, 0.2\], expected RankingReport"):
+        compare([0.1, 0.2], one)
+    with pytest.raises(TypeError, match="got second=None, expected RankingReport"):
+        compare(one, None)
+
+
+def test_levels_counts_and_seeds() -> None:
+    for level in (95, 0, 1, -0.5, math.nan):
+        for interval in (bootstrap_interval, t_interval):
+            with pytest.raises(ValueError, match=f"got level={level}, expected a share between 0"):
+                interval([0.1, 0.2], level)
+    with pytest.raises(ValueError, match="got num_resamples=0, expected 1 or more"):
+        bootstrap_interval([0.1, 0.2], num_resamples=0)
+    for seed in (-1, 2**32):
+        with pytest.raises(ValueError, match=f"got seed={seed}, expected 0 to"):
+            bootstrap_interval([0.1, 0.2], seed=seed)
+        with pytest.raises(ValueError, match=f"got seed={seed}, expected 0 to"):
+            compare(report([0.1, 0.2]), report([0.1, 0.3]), seed=seed)
+
+
+def test_what_is_the_same_everywhere_has_no_spread() -> None:
+    assert bootstrap_interval([0.25] * 3) == t_interval([0.25] * 3) == (0.25, 0.25)
+    same = compare(report([0.25, 0.5]), report([0.25, 0.5]))
+    assert (same.difference, same.low, same.high, same.p_value) == (0, 0, 0, 1)
+
+
+def test_whole_numbers_and_hits_are_numbers() -> None:
+    assert t_interval(np.array([1, 2, 3])) == t_interval([1.0, 2.0, 3.0])
+    assert bootstrap_interval(np.array([True, False])) == bootstrap_interval([1.0, 0.0])
+
+
+def test_the_measure_and_the_seed_decide() -> None:
+    generator = np.random.default_rng(4)
+    first, second = (
+        RankingReport(20, pd.DataFrame(generator.uniform(size=(30, 2)), columns=["recall", "ndcg"]))
+        for _ in range(2)
+    )
+    gain = (first.per_user["ndcg"] - second.per_user["ndcg"]).to_numpy()
+    found = compare(first, second, "ndcg", seed=3)
+    assert found.difference == pytest.approx(gain.mean())
+    assert (found.low, found.high) == bootstrap_interval(gain, 0.95, 10_000, seed=3)
+    expected = scipy_stats.permutation_test(
+        (gain,), np.mean, permutation_type="samples", n_resamples=10_000,
+        rng=np.random.default_rng(3), batch=500, vectorized=True,
+    )  # fmt: skip
+    assert found.p_value == expected.pvalue
+    assert found != compare(first, second, "ndcg", seed=4)
+    assert bootstrap_interval(gain, seed=3) != bootstrap_interval(gain, seed=4)

@@ -1,0 +1,152 @@
+import math
+
+import pytest
+import torch
+from torch_geometric import metrics
+
+from recbook.beyond_accuracy import calibration, coverage, diversity, novelty, popularity_lift
+from recbook.data import Interactions
+
+LISTS = torch.tensor([[0, 1], [1, 3], [2, -1]])
+GENRES = torch.tensor([[1, 0, 0], [1, 1, 0], [0, 0, 1], [0, 0, 0]])
+
+
+def test_measures_by_hand(toy: Interactions) -> None:
+    users = torch.arange(3)  # Alien, Brazil, Casablanca, Dumbo have 1, 2, 2, 1 users of 3
+    assert coverage(LISTS, 5) == 4 / 5
+    bits = {1: math.log2(3), 2: math.log2(3 / 2)}
+    mean = (bits[1] + bits[2]) / 2
+    assert novelty(LISTS, toy).tolist() == pytest.approx([mean, mean, bits[2]])
+    lift = popularity_lift(LISTS, users, toy).tolist()
+    assert lift == pytest.approx([1.5 / 1.5 - 1, 1.5 / 2 - 1, 2 / 1.5 - 1])
+    distance = diversity(LISTS, GENRES).tolist()
+    assert distance[:2] == pytest.approx([1 - 0.5**0.5, 1]) and math.isnan(distance[2])
+
+
+def test_calibration_by_hand(toy: Interactions) -> None:
+    # Ann has Alien (genre 0) and Brazil (half 0, half 1): p = 3/4, 1/4. Listed: Brazil alone.
+    ann = torch.tensor([0])
+    p, q = (0.75, 0.25), (0.5, 0.5)
+    expected = sum(a * math.log(a / (0.99 * b + 0.01 * a)) for a, b in zip(p, q, strict=True))
+    assert calibration(torch.tensor([[1]]), ann, toy, GENRES).item() == pytest.approx(expected)
+    same = calibration(torch.tensor([[0, 1]]), ann, toy, GENRES).item()
+    assert same == pytest.approx(0, abs=1e-9)
+
+
+def test_who_has_nothing_has_no_value() -> None:
+    train = Interactions.from_pairs([0], [0], num_users=2, num_items=4)
+    nobody, empty = torch.tensor([1]), torch.tensor([[-1, -1]])
+    assert popularity_lift(LISTS[:1], nobody, train).isnan().all()
+    assert calibration(LISTS[:1], nobody, train, GENRES).isnan().all()
+    assert novelty(empty, train).isnan().all() and coverage(empty, 4) == 0
+
+
+def test_agrees_with_pyg() -> None:
+    generator = torch.Generator().manual_seed(2)
+    lists = torch.stack([torch.randperm(30, generator=generator)[:6] for _ in range(50)])
+    kind = torch.randint(0, 4, (30,), generator=generator)
+    degree = torch.randint(1, 20, (30,), generator=generator)
+    item = torch.repeat_interleave(torch.arange(30), degree)
+    user = torch.cat([torch.arange(int(n)) for n in degree])
+    train = Interactions.from_pairs(user.numpy(), item.numpy(), 50, 30)
+    nothing = torch.zeros(2, 0, dtype=torch.long)
+    covered = metrics.LinkPredCoverage(6, num_dst_nodes=30)
+    covered.update(lists, nothing)
+    assert covered.compute().item() == pytest.approx(coverage(lists, 30))
+    popular = metrics.LinkPredAveragePopularity(6, popularity=degree)
+    popular.update(lists, nothing)
+    rows = train.item_degree[lists].double().mean(1)
+    assert popular.compute().item() == pytest.approx(rows.mean().item())
+    diverse = metrics.LinkPredDiversity(6, category=kind)  # one kind an item: same or not
+    diverse.update(lists, nothing)
+    mine = diversity(lists, torch.nn.functional.one_hot(kind)).mean()
+    assert diverse.compute().item() == pytest.approx(mine.item())
+    users = torch.arange(50)
+    own = train.dense_rows(users).double()
+    profile = own @ train.item_degree.double() / own.sum(1)
+    ratio = 1 + popularity_lift(lists, users, train)
+    has = own.sum(1) > 0
+    torch.testing.assert_close((ratio * profile)[has], rows[has])
+
+
+def test_as_its_formula_says_on_lists_that_are_short() -> None:
+    generator = torch.Generator().manual_seed(0)
+    has = torch.rand(30, 40, generator=generator) < 0.2
+    has[0], has[:, 0] = False, False  # a user and an item without the other
+    train = Interactions.from_pairs(*has.nonzero().T, 30, 40)
+    users = torch.tensor([3, 0, 29, 3])
+    lists = torch.stack([torch.randperm(40, generator=generator)[:5] for _ in users])
+    lists[2, 3:] = -1
+    features = (torch.rand(40, 6, generator=generator) < 0.4).int()
+    degree = has.sum(0).tolist()
+    for row, (user, shown) in enumerate(zip(users.tolist(), lists.tolist(), strict=True)):
+        shown = [item for item in shown if item >= 0]
+        bits = sum(-math.log2(max(degree[item], 1) / 30) for item in shown) / len(shown)
+        assert novelty(lists, train)[row].item() == pytest.approx(bits)
+        apart = [
+            1 - torch.cosine_similarity(features[i].double(), features[j].double(), dim=0).item()
+            for i in shown
+            for j in shown
+            if i != j
+        ]
+        mean = sum(apart) / len(apart)
+        assert diversity(lists, features)[row].item() == pytest.approx(mean)
+        own = has[user].nonzero().flatten().tolist()
+        if not own:
+            assert popularity_lift(lists, users, train)[row].isnan()
+            assert calibration(lists, users, train, features)[row].isnan()
+            continue
+        popular = sum(degree[item] for item in shown) / len(shown)
+        lift = popular / (sum(degree[item] for item in own) / len(own)) - 1
+        assert popularity_lift(lists, users, train)[row].item() == pytest.approx(lift)
+        p, q = torch.zeros(6, dtype=torch.float64), torch.zeros(6, dtype=torch.float64)
+        for share, items in ((p, own), (q, shown)):
+            for item in items:
+                if features[item].any():
+                    share += features[item] / features[item].sum()
+        p, q = p / p.sum(), q / q.sum()
+        expected = sum(
+            a * math.log(a / (0.99 * b + 0.01 * a))
+            for a, b in zip(p.tolist(), q.tolist(), strict=True)
+            if a
+        )
+        found = calibration(lists, users, train, features)[row].item()
+        assert found == pytest.approx(expected)
+
+
+def test_no_table_of_all_users_and_items_is_made(
+    toy: Interactions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Interactions, "dense_rows", lambda *_: pytest.fail("a dense table"))
+    popularity_lift(LISTS, torch.arange(3), toy)
+    calibration(LISTS, torch.arange(3), toy, GENRES)
+
+
+def test_what_cannot_be_measured(toy: Interactions) -> None:
+    users = torch.arange(3)
+    with pytest.raises(ValueError, match="recommended: got position 3, expected 0 to 2"):
+        coverage(LISTS, 3)
+    with pytest.raises(ValueError, match="recommended: got position -2, expected 0 to 3"):
+        novelty(LISTS.clamp(max=0) - 1, toy)
+    with pytest.raises(ValueError, match="got lists of length 0, expected 1 or more"):
+        novelty(LISTS[:, :0], toy)
+    with pytest.raises(
+        TypeError, match=r"recommended: got a tensor of torch\.float32, expected pos"
+    ):
+        coverage(LISTS.float(), 4)
+    with pytest.raises(ValueError, match="got 2 users for 3 lists"):
+        popularity_lift(LISTS, users[:2], toy)
+    with pytest.raises(TypeError, match="users: got a mask"):
+        popularity_lift(LISTS, users > 0, toy)
+    with pytest.raises(
+        ValueError, match=r"users: got position 3, expected 0 to 2; split\.position"
+    ):
+        calibration(LISTS, users + 1, toy, GENRES)
+    with pytest.raises(ValueError, match=r"features: got shape \(3, 3\), expected \(4, num_feat"):
+        calibration(LISTS, users, toy, GENRES[:3])
+    with pytest.raises(ValueError, match="recommended: got position 3, expected 0 to 2"):
+        diversity(LISTS, GENRES[:3])
+    for wrong in (-1.0, math.nan, math.inf):
+        features = GENRES.double().index_fill(0, torch.tensor([1]), wrong)
+        with pytest.raises(ValueError, match="features: got a number below 0 or not finite"):
+            diversity(LISTS, features)
