@@ -189,7 +189,7 @@ def largest_singular(matrix: csr_array, number: int) -> tuple[np.ndarray, np.nda
 
     Returns:
         Arrays of shapes ``(num_rows, number)``, ``(number,)``, ascending, and ``(num_columns,
-        number)``; the same on every run.
+        number)``; the same on every run, but for rounding.
 
     Raises:
         TypeError: on a matrix that is not SciPy's.

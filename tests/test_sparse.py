@@ -130,7 +130,8 @@ def test_singular_triplets_are_numpys() -> None:
     best = u[:, :3] * s[:3] @ vt[:3]
     assert left * size @ right.T == pytest.approx(best)
     again = largest_singular(coo_array(matrix), 3)
-    assert all((a == b).all() for a, b in zip(again, (left, size, right), strict=True))
+    for one, other in zip(again, (left, size, right), strict=True):
+        assert one == pytest.approx(other)
 
 
 def test_what_has_no_singular_triplets() -> None:
