@@ -51,7 +51,7 @@ def over_time(runs: Runs) -> dict[str, Any]:
             "counts": {
                 "train": len(full.train),
                 "test": len(full.test),
-                "dropped": full.num_dropped,
+                "dropped": full.num_dropped["test"],
                 "users": full.train.num_users,
                 "items": full.train.num_items,
                 "test users": int((full.test.user_degree > 0).sum()),

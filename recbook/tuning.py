@@ -121,6 +121,7 @@ def tune(family: Family, split: Split, k: int = 20) -> Choice:
     check_kind("family", family, Family, "take one of FAMILIES")
     blind = hide_test(split)
     check_count("k", k, 1, blind.train.num_items, hint="there are no more items")
+    assert blind.test is not None  # it is the validation part
     tried = []
     for settings in family.grid:
         try:

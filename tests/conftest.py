@@ -19,6 +19,19 @@ TOY_USER = [0, 0, 1, 1, 2, 2]
 TOY_ITEM = [0, 1, 1, 2, 2, 3]
 
 
+class Sealed(Interactions):
+    """A part of a split that nobody may read."""
+
+    def __init__(self, part: Interactions) -> None:
+        super().__init__(part.user, part.item, part.num_users, part.num_items)
+        object.__setattr__(self, "sealed", True)
+
+    def __getattribute__(self, name: str) -> object:
+        if name not in ("num_users", "num_items") and name[0] != "_" and "sealed" in vars(self):
+            raise AssertionError(f"somebody read test.{name}")
+        return super().__getattribute__(name)
+
+
 @pytest.fixture
 def toy() -> Interactions:
     return Interactions.from_pairs(TOY_USER, TOY_ITEM)

@@ -7,6 +7,7 @@ import warnings
 import zipfile
 import zlib
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from recbook.data import (
     MovieLens,
     Split,
     fetching,
+    given_split,
     global_time_split,
     load_gowalla,
     load_movielens_100k,
@@ -63,8 +65,9 @@ def test_split_equals_the_original_row_for_row(movielens: MovieLens, original: S
 
 def test_split_has_the_original_counts(original: Split) -> None:
     train = original.train
-    assert len(train) + len(original.test) + original.num_dropped == 82_520
-    assert (len(train), len(original.test), original.num_dropped) == (66_016, 16_472, 32)
+    assert len(train) + len(original.test) + sum(original.num_dropped.values()) == 82_520
+    assert (len(train), len(original.test)) == (66_016, 16_472)
+    assert original.num_dropped == {"test": 32}
     assert (train.num_users, train.num_items) == (943, 1546)
     assert (original.test.user_degree > 0).sum() == 938
 
@@ -77,9 +80,49 @@ def test_validation_leaves_the_test_part_alone(
     assert split.test.user.equal(original.test.user)
     assert split.test.item.equal(original.test.item)
     assert split.val is not None
-    key = torch.cat([part.user * 2000 + part.item for part in (split.train, split.val, split.test)])
-    assert len(key.unique()) == len(key) == 82_520 - 32
-    assert len(split.val) == 82_520 * val_size
+    key = torch.cat([part.user * 2000 + part.item for part in split.parts.values()])
+    dropped = split.num_dropped
+    assert len(key.unique()) == len(key) == 82_520 - 32 - dropped["val"]
+    assert len(split.val) + dropped["val"] == 82_520 * val_size
+    assert dropped == {"val": {0.1: 11, 0.5: 347}[val_size], "test": 32}
+
+
+@pytest.mark.parametrize("cut", [random_split, per_user_time_split, global_time_split])
+def test_a_validation_row_has_a_user_and_an_item_of_train(movielens: MovieLens, cut: Any) -> None:
+    split = cut(to_implicit(movielens.ratings), val_size=0.1)
+    train, val, test = split.train, split.val, split.test
+    assert (train.user_degree[val.user] > 0).all() and (train.item_degree[val.item] > 0).all()
+    full = cut(to_implicit(movielens.ratings))
+    assert (full.train.user_degree[test.user] > 0).all()
+    assert (full.train.item_degree[test.item] > 0).all()
+    assert full.test.user.equal(test.user) and full.test.item.equal(test.item)
+
+
+def test_what_cannot_be_scored_is_counted_by_part() -> None:
+    # Train: user 1 with films 1 to 4. Then user 2 comes, user 1 sees film 5 and film 2 again.
+    user, item = [1, 1, 1, 1, 4, 2, 1, 4, 2, 2, 3, 4], [1, 2, 3, 4, 1, 1, 5, 2, 5, 6, 1, 5]
+    split = global_time_split(log(user, item, range(12)), test_size=1 / 3, val_size=0.25)
+    assert raw_pairs(split, split.train) == {(1, 1), (1, 2), (1, 3), (1, 4), (4, 1)}
+    assert raw_pairs(split, split.val) == {(4, 2)}  # train has neither user 2 nor film 5
+    assert raw_pairs(split, split.test) == {(2, 5), (4, 5)}  # user 3 and film 6 are new
+    assert split.num_dropped == {"val": 2, "test": 2}
+    assert "val 1 (2 dropped), test 2 (2 dropped)" in repr(split)
+    full = global_time_split(log(user, item, range(12)), test_size=1 / 3)
+    assert raw_pairs(full, full.test) == raw_pairs(split, split.test)
+    with pytest.raises(ValueError, match="test part that is empty: none of its 3 rows"):
+        global_time_split(log(list(range(12)), item, range(12)))
+
+
+def test_a_split_that_is_there_already() -> None:
+    train, val = frame(), frame(item_id=[7, 8, 6])
+    test = pd.DataFrame({"user_id": [1, 2, 3], "item_id": [6, 7, 5]}).drop(index=0)
+    split = given_split(train, test, val)
+    assert raw_pairs(split, split.val) == {(2, 6)}
+    assert raw_pairs(split, split.test) == {(2, 7)}  # user 3 is nobody's, film 7 is validation's
+    assert split.num_dropped == {"val": 2, "test": 1}
+    assert repr(given_split(train)) == "Split(2 users, 2 items: train 3)"
+    with pytest.raises(ValueError, match=r"1 pairs in two parts, the first is \(1, 5\)"):
+        given_split(train, train.iloc[:1])
 
 
 @settings(deadline=None)
@@ -89,14 +132,17 @@ def test_validation_leaves_the_test_part_alone(
 )
 def test_no_row_is_lost_or_made_up(pairs: set[tuple[int, str]], val_size: float) -> None:
     rows = pd.DataFrame(sorted(pairs), columns=["user_id", "item_id"])
-    split = random_split(rows, val_size=val_size)
+    try:
+        split = random_split(rows, val_size=val_size)
+    except ValueError as error:
+        assert "part that is empty: none of its" in str(error)
+        return
     decoded = [
         (split.user_ids[user], split.item_ids[item])
-        for part in (split.train, split.test, split.val)
-        if part is not None
+        for part in split.parts.values()
         for user, item in zip(part.user, part.item, strict=True)
     ]
-    assert len(decoded) + split.num_dropped == len(pairs)
+    assert len(decoded) + sum(split.num_dropped.values()) == len(pairs)
     assert set(decoded) <= pairs and max(Counter(decoded).values()) == 1
 
 
@@ -118,17 +164,41 @@ def test_rows_by_brute_force(pairs: list[tuple[int, int]], users: list[int]) -> 
 @pytest.mark.parametrize(
     ("user", "item", "numbers", "message"),
     [
-        ([], [], {}, "at least one position"),
+        ([], [], {}, "expected at least one"),
         ([0, 1], [0], {}, "2 users and 1 items"),
-        ([0, -1], [0, 1], {}, "negative position -1"),
-        ([0.0, np.nan], [0, 1], {}, "whole numbers"),
-        ([0, 2], [0, 1], {"num_users": 2}, "largest allowed is 1"),
+        (
+            [0, -1],
+            [0, 1],
+            {},
+            "user: got position -1, expected 0 or more; raw ids are encoded by random_split",
+        ),
+        ([0, 2], [0, 1], {"num_users": 2}, "position 2 with num_users=2, expected 0 to 1"),
+        ([0, 4_000_000_000], [0, 1], {}, "got 4000000000 among 2 pairs, .* pass num_users=40"),
         ([0, 1, 1], [0, 3, 3], {}, "1 duplicate pairs, the first is user 1 with item 3"),
     ],
 )
 def test_bad_positions(user: list, item: list, numbers: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Interactions.from_pairs(user, item, **numbers)
+
+
+@pytest.mark.parametrize("user", [[0.0, 1.0], ["a", "b"], [True, False], None, [None, 1]], ids=str)
+def test_what_are_no_positions(user: Any) -> None:
+    with pytest.raises(TypeError, match=r"user: got .*, expected .*position"):
+        Interactions.from_pairs(user, [0, 1])
+
+
+def test_a_series_is_read_by_its_values() -> None:
+    user = pd.Series([0, 1, 1], index=[7, 0, 1])
+    assert Interactions.from_pairs(user, user[::-1].to_numpy()).user.tolist() == [0, 1, 1]
+
+
+def test_positions_are_looked_at_whoever_builds_the_interactions() -> None:
+    one = torch.tensor([1])
+    with pytest.raises(ValueError, match="item: got position 1, expected 0 to 0"):
+        Interactions(one, one, 2, 1)
+    with pytest.raises(ValueError, match="got 1 users and 2 items, expected pairs"):
+        Interactions(one, torch.tensor([0, 1]), 2, 2)
 
 
 def test_parts_of_different_size() -> None:
@@ -161,10 +231,12 @@ def test_bad_frames(rows: pd.DataFrame, message: str) -> None:
 
 def test_too_few_rows_to_split() -> None:
     for num_rows, sizes in ((1, (0.2, 0)), (2, (0.5, 0.2)), (3, (0.4, 0.2))):
-        with pytest.raises(ValueError, match=f"got {num_rows} rows, .* none is left to train on"):
+        with pytest.raises(
+            ValueError, match=f"got {num_rows} rows, .* expected one or more to train on"
+        ):
             random_split(frame().iloc[:num_rows], *sizes)
-    split = random_split(frame().iloc[:2], 0.5)
-    assert (len(split.train), len(split.test) + split.num_dropped) == (1, 1)
+    with pytest.raises(ValueError, match="a test part that is empty: none of its 1 rows"):
+        random_split(frame().iloc[:2], 0.5)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +244,8 @@ def test_too_few_rows_to_split() -> None:
     [(np.nan, 0), (0, 0), (1.5, 0), (20, 0), (0.2, -0.1), (0.6, 0.4), ("0.2", 0), (0.2, None)],
 )
 def test_sizes_that_are_no_shares(sizes: tuple) -> None:
-    with pytest.raises(ValueError, match="expected shares of all rows"):
+    kind = ValueError if all(isinstance(size, int | float) for size in sizes) else TypeError
+    with pytest.raises(kind, match=r"expected (a share|shares of all rows)"):
         random_split(frame(), *sizes)
 
 
@@ -421,7 +494,7 @@ def test_gowalla_from_elsewhere_is_refused(alone: Path, monkeypatch: pytest.Monk
         load_gowalla()
 
 
-def log(user: list[int], item: list[int], timestamp: list[int]) -> pd.DataFrame:
+def log(user: list[int], item: list[int], timestamp: Sequence[int]) -> pd.DataFrame:
     return pd.DataFrame({"user_id": user, "item_id": item, "timestamp": timestamp})
 
 
@@ -432,7 +505,7 @@ def raw_pairs(split: Split, part: Interactions) -> set[tuple[int, int]]:
 
 
 def test_the_latest_of_each_user() -> None:
-    # User 1's times run backwards; user 2 has two rows at the same time: the lower one is later.
+    # User 1's times run backwards; of user 2's two rows at the same time a hash chooses one.
     rows = log([1] * 5 + [2] * 5, [1, 2, 3, 4, 5] * 2, [50, 40, 30, 20, 10, 1, 2, 3, 4, 4])
     split = per_user_time_split(rows, test_size=0.2, val_size=0.2)
     assert split.val is not None
@@ -444,11 +517,12 @@ def test_the_latest_of_each_user() -> None:
 
 
 def test_users_with_few_rows_keep_them_for_train() -> None:
-    rows = log([1, 1, 1, 2, 2, 2, 2, 2], [1, 2, 3, 1, 2, 3, 4, 1], [1, 2, 3, 1, 2, 3, 4, 5])
-    rows.loc[7, "item_id"] = 5
-    split = per_user_time_split(rows, test_size=0.3)
-    assert split.train.user_degree.tolist() == [3, 4]
-    assert split.num_dropped == 1  # item 5 is in nobody's train part
+    rows = log([1, 1, 1, 2, 2, 2, 2, 2], [1, 2, 3, 1, 2, 3, 4, 5], [1, 2, 3, 1, 2, 3, 4, 5])
+    with pytest.raises(ValueError, match="none of its 1 rows has a user and an item"):
+        per_user_time_split(rows, test_size=0.3)  # item 5 is in nobody's train part
+    rows = pd.concat([rows, log([1], [5], [0])])
+    split = per_user_time_split(rows, test_size=0.2)
+    assert split.train.user_degree.tolist() == [4, 4] and len(split.test) == 1
 
 
 def test_one_moment_for_all() -> None:
@@ -456,7 +530,7 @@ def test_one_moment_for_all() -> None:
     split = global_time_split(rows, test_size=0.3)  # two of six, and what shares the first's time
     assert raw_pairs(split, split.train) == {(1, 1), (2, 2), (1, 2)}
     assert raw_pairs(split, split.test) == {(2, 1)}
-    assert split.num_dropped == 2  # user 3 and film 9 were not there yet
+    assert split.num_dropped == {"test": 2}  # user 3 and film 9 were not there yet
 
 
 @pytest.mark.parametrize("cut", [per_user_time_split, global_time_split])
@@ -477,7 +551,7 @@ def test_nothing_of_the_future_is_in_train(movielens: MovieLens, cut: Any) -> No
                 last[user] = max(t, last.get(user, 0))
             assert all(last.get(user, 0) <= t for user, t in times[later])
     parts = sum(len(part) for part in (split.train, split.val, split.test))
-    assert parts + split.num_dropped == len(liked)
+    assert parts + sum(split.num_dropped.values()) == len(liked)
     full = cut(liked)
     assert raw_pairs(full, full.test) == raw_pairs(split, split.test)
 
@@ -487,7 +561,7 @@ def test_splits_by_time_refuse(cut: Any) -> None:
     rows = log([1, 1, 2, 2], [1, 2, 1, 2], [7, 7, 7, 7])
     with pytest.raises(ValueError, match=r"\['timestamp'\] missing"):
         cut(rows.drop(columns="timestamp"))
-    with pytest.raises(ValueError, match="got test_size=0 "):
+    with pytest.raises(ValueError, match="got test_size=0, expected a share"):
         cut(rows, test_size=0)
-    with pytest.raises(ValueError, match=r"leaves the (train|test) part empty"):
+    with pytest.raises(ValueError, match=r"a (train|test) part that is empty"):
         cut(rows)  # all at one moment, or too few rows a user

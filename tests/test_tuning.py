@@ -9,6 +9,7 @@ from experiments.runs import Runs
 from recbook.data import Interactions, Split
 from recbook.models import ItemKNN, LightGCN
 from recbook.tuning import FAMILIES, Family, closed_form, grid, hide_test, trained, tune
+from tests.conftest import Sealed
 
 
 def pairs(part: Interactions) -> set[tuple[int, int]]:
@@ -47,7 +48,7 @@ def test_a_test_part_that_cannot_be_read_changes_nothing(clusters: Split) -> Non
         trained(LightGCN, patience=2, batch_size=64, num_negatives=1),
         grid(reg=[1e-3, 1e-1], lr=[0.05]),
     )
-    poisoned = replace(clusters, test=replace(clusters.test, user=None, item=None))  # type: ignore[arg-type]
+    poisoned = replace(clusters, test=Sealed(clusters.test))
     assert tune(family, poisoned, k=5) == tune(family, clusters, k=5)
 
 

@@ -9,13 +9,19 @@ from recbook.data.gowalla import load_gowalla
 from recbook.data.interactions import Interactions, Split, check_part, pairs_digest
 from recbook.data.movielens import MovieLens, load_movielens_100k
 from recbook.data.reading import read_interactions, to_implicit
-from recbook.data.splitting import global_time_split, per_user_time_split, random_split
+from recbook.data.splitting import (
+    given_split,
+    global_time_split,
+    per_user_time_split,
+    random_split,
+)
 
 __all__ = [
     "Interactions",
     "MovieLens",
     "Split",
     "check_part",
+    "given_split",
     "global_time_split",
     "load_gowalla",
     "load_movielens_100k",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from recbook.checks import check_kind
+from recbook.checks import check_count, check_kind, check_positions, check_tensor
 from recbook.sparse import row_entries
 
 __all__ = ["Interactions", "Split", "check_part", "pairs_digest"]
@@ -27,12 +27,28 @@ class Interactions:
         item: item positions, ``LongTensor`` of shape ``(n,)``, each in ``0 .. num_items-1``.
         num_users: number of users, those without an interaction included.
         num_items: number of items, those without an interaction included.
+
+    Raises:
+        TypeError: on what are no positions, or no counts.
+        ValueError: on different lengths, or a position that is out of range. That no pair comes
+            twice is looked at by :meth:`from_pairs` alone.
     """
 
     user: Tensor
     item: Tensor
     num_users: int
     num_items: int
+
+    def __post_init__(self) -> None:
+        for name in ("user", "item"):
+            number = check_count(f"num_{name}s", getattr(self, f"num_{name}s"))
+            value = check_tensor(name, getattr(self, name), "n", of="positions", number=number)
+            object.__setattr__(self, name, value.long())
+        if len(self.user) != len(self.item):
+            raise ValueError(
+                f"got {len(self.user)} users and {len(self.item)} items, expected pairs: as many "
+                "of one as of the other"
+            )
 
     @classmethod
     def from_pairs(
@@ -45,33 +61,38 @@ class Interactions:
         """Check positions and wrap them.
 
         Args:
-            user: user positions, any sequence of ``n`` integers.
-            item: item positions, any sequence of ``n`` integers.
+            user: user positions, a list, array, tensor or Series of ``n`` whole numbers; a Series'
+                index is not looked at.
+            item: item positions, likewise.
             num_users: defaults to the largest user position plus one.
             num_items: defaults to the largest item position plus one.
 
         Raises:
-            ValueError: on no pairs, different lengths, a position that is not a whole number, is
-                negative or too large, or a pair that occurs twice.
+            TypeError: on text, floats, a mask: anything but whole numbers.
+            ValueError: on no pairs, different lengths, a position that is negative or too large,
+                raw ids in place of positions, or a pair that occurs twice.
 
         >>> train = Interactions.from_pairs(user=[0, 0, 1], item=[0, 1, 1], num_items=3)
         >>> len(train), train.num_users, train.num_items, train.item_degree.tolist()
         (3, 2, 3, [1, 2, 0])
         """
-        users, num_users = _check_positions("user", user, num_users)
-        items, num_items = _check_positions("item", item, num_items)
-        if len(users) != len(items):
-            raise ValueError(
-                f"got {len(users)} users and {len(items)} items; each pair needs one of both"
-            )
+        users, num_users = _positions("user", user, num_users)
+        items, num_items = _positions("item", item, num_items)
+        pairs = cls(users, items, num_users, num_items)
         unique, count = torch.unique(users * num_items + items, return_counts=True)
         if len(unique) < len(users):
             first = unique[count > 1][0].item()
             raise ValueError(
-                f"{len(users) - len(unique)} duplicate pairs, the first is user "
-                f"{first // num_items} with item {first % num_items}; drop the duplicates first"
+                f"got {len(users) - len(unique)} duplicate pairs, the first is user "
+                f"{first // num_items} with item {first % num_items}, expected each pair once; "
+                "drop the duplicates first"
             )
-        return cls(users, items, num_users, num_items)
+        return pairs
+
+    def __repr__(self) -> str:
+        return (
+            f"Interactions({len(self):,} of {self.num_users:,} users with {self.num_items:,} items)"
+        )
 
     def __len__(self) -> int:
         return len(self.user)
@@ -106,7 +127,7 @@ class Interactions:
 
     @property
     def matrix(self) -> csr_array:
-        """Ones at the pairs, in doubles, shape ``(num_users, num_items)``."""
+        """Ones at the pairs, in doubles, sparse, shape ``(num_users, num_items)``."""
         pairs = (self.user.numpy(), self.item.numpy())
         return csr_array((np.ones(len(self)), pairs), shape=(self.num_users, self.num_items))
 
@@ -156,7 +177,7 @@ def check_part(
 
 
 def pairs_digest(*parts: Interactions | None) -> str:
-    """A digest of the pairs of each part, in 16 letters; their order within a part does not matter.
+    """A digest of the size and the pairs of each part, in 16 letters, whatever the pairs' order.
 
     >>> one, two = (Interactions.from_pairs([0, n], [0, 1], 2, 2) for n in (0, 1))
     >>> pairs_digest(one, None) == pairs_digest(two, None), pairs_digest(one) == pairs_digest(one)
@@ -165,63 +186,90 @@ def pairs_digest(*parts: Interactions | None) -> str:
     digest = hashlib.sha256()
     for part in parts:
         if part is not None:
+            digest.update(f"{part.num_users} x {part.num_items}:".encode())
             pairs = (part.user * part.num_items + part.item).sort().values
             digest.update(pairs.numpy().astype("<i8").tobytes())
         digest.update(b"|")
     return digest.hexdigest()[:16]
 
 
-def _check_positions(name: str, values: Any, number: int | None) -> tuple[Tensor, int]:
-    array = np.asarray(values)
-    if array.ndim != 1 or len(array) == 0:
-        raise ValueError(
-            f"{name}: got an array of shape {array.shape}, expected at least one position in one "
-            "dimension; is the data empty?"
-        )
-    if not np.issubdtype(array.dtype, np.integer):
-        raise ValueError(
-            f"{name}: got values of type {array.dtype}, expected whole numbers 0, 1, 2, ...; "
-            "encode raw ids with random_split, and drop rows that have none (NaN)"
-        )
-    if array.min() < 0:
-        raise ValueError(f"{name}: got the negative position {array.min()}, expected 0 or more")
-    number = int(array.max()) + 1 if number is None else number
-    if array.max() >= number:
-        raise ValueError(
-            f"{name}: got position {array.max()} with num_{name}s={number}; the largest allowed is "
-            f"{number - 1}"
-        )
-    return torch.from_numpy(array.astype(np.int64)), number
+_ENCODE = (
+    "raw ids are encoded by random_split and given_split, and looked up by split.position; drop "
+    "rows that have none (NaN)"
+)
 
 
-@dataclass(frozen=True, eq=False)
+def _positions(name: str, values: Any, number: int | None) -> tuple[Tensor, int]:
+    positions = check_positions(name, values, hint=_ENCODE)
+    if len(positions) == 0:
+        raise ValueError(f"{name}: got no position, expected at least one; is the data empty?")
+    largest = int(positions.max())
+    if number is None:
+        number = largest + 1
+        if number > 1000 * (len(positions) + 1000):
+            raise ValueError(
+                f"{name}: got {largest} among {len(positions)} pairs, expected positions 0, 1, 2, "
+                f"...; {_ENCODE}; where it is a position, pass num_{name}s={number}"
+            )
+    elif largest >= check_count(f"num_{name}s", number):
+        raise ValueError(
+            f"{name}: got position {largest} with num_{name}s={number}, expected 0 to {number - 1}"
+        )
+    return positions, number
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Split:
     """Interactions to train on, to choose with, and to report on.
 
     Args:
         train: what models are fitted on.
-        test: what is reported at the very end, once.
+        test: what is reported at the very end, once; None to train on everything.
         val: what epochs and settings are chosen on, or None.
         user_ids: raw user ids by position; ``None`` means that positions are the ids.
         item_ids: raw item ids by position; ``None`` means that positions are the ids.
-        num_dropped: test rows left out, their user or item being in no other part.
+        num_dropped: rows that were left out of ``"val"`` and ``"test"``, because what may be
+            learned from says nothing of their user or item; see :mod:`recbook.data.splitting`.
+
+    Raises:
+        TypeError: on parts that are no :class:`Interactions`.
+        ValueError: on parts of different sizes, or as many ids as there are no positions.
     """
 
     train: Interactions
-    test: Interactions
+    test: Interactions | None = None
     val: Interactions | None = None
     user_ids: np.ndarray | None = None
     item_ids: np.ndarray | None = None
-    num_dropped: int = 0
+    num_dropped: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for part in (self.test, self.val):
-            if part is not None and (part.num_users, part.num_items) != (
-                self.train.num_users,
-                self.train.num_items,
-            ):
+        check_part("train", self.train, empty=True)
+        size = self.train.num_users, self.train.num_items
+        for name, part in self.parts.items():
+            check_part(name, part, *size, empty=True)
+        for name, ids, number in zip(
+            ("user_ids", "item_ids"), (self.user_ids, self.item_ids), size, strict=True
+        ):
+            if ids is not None and np.shape(ids) != (number,):
                 raise ValueError(
-                    f"train has {self.train.num_users} users and {self.train.num_items} items, "
-                    f"another part {part.num_users} and {part.num_items}; pass the same num_users "
-                    "and num_items to each Interactions.from_pairs"
+                    f"{name}: got shape {np.shape(ids)}, expected {(number,)}: the raw id of each "
+                    "position"
                 )
+
+    @property
+    def parts(self) -> dict[str, Interactions]:
+        """The parts that there are, by name."""
+        parts = {"train": self.train, "val": self.val, "test": self.test}
+        return {name: part for name, part in parts.items() if part is not None}
+
+    def __repr__(self) -> str:
+        dropped = {name: number for name, number in self.num_dropped.items() if number}
+        parts = [
+            f"{name} {len(part):,}" + (f" ({dropped[name]:,} dropped)" if name in dropped else "")
+            for name, part in self.parts.items()
+        ]
+        return (
+            f"Split({self.train.num_users:,} users, {self.train.num_items:,} items: "
+            f"{', '.join(parts)})"
+        )

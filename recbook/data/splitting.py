@@ -1,20 +1,27 @@
-"""Three ways to split interactions, and one rule for what cannot be scored."""
+"""Ways to split interactions, and one rule for rows that cannot be scored.
+
+Nothing can be learned of a user or an item without a train row. Validation therefore leaves out,
+and counts, the rows whose user or item train has not; test those whose user or item train and
+validation together have not, so that it is the same with a validation part and without.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from numbers import Real
 
 import numpy as np
 import pandas as pd
 import torch
 from sklearn.model_selection import train_test_split
 
+from recbook.checks import check_kind, check_seed, check_share
 from recbook.data.interactions import Interactions, Split
 from recbook.data.reading import check_frame
 
-__all__ = ["global_time_split", "per_user_time_split", "random_split"]
+__all__ = ["given_split", "global_time_split", "per_user_time_split", "random_split"]
+
+Rule = Callable[[pd.DataFrame, float], tuple[pd.DataFrame, pd.DataFrame]]
 
 
 def random_split(
@@ -23,9 +30,9 @@ def random_split(
     """Split rows at random; ids are encoded on what is not test.
 
     The test part depends on ``test_size`` and ``seed`` alone, so that a model chosen with a
-    validation part and one trained without it are tested on the same rows. Test rows with a user
-    or an item that no other row has are left out and counted in ``num_dropped``. With the
-    defaults this is row for row the split of the post whose figure chapter 7 reproduces.
+    validation part and one trained without it are tested on the same rows. Which rows they are
+    hangs on the order of the rows: with the defaults this is, row for row, the split of the post
+    whose figure chapter 8 reproduces.
 
     Args:
         interactions: DataFrame with at least ``user_id`` and ``item_id``, one row a pair.
@@ -39,13 +46,14 @@ def random_split(
     >>> rows = pd.DataFrame({"user_id": [1, 1, 2, 2, 2], "item_id": [5, 6, 5, 6, 7]})
     >>> split = random_split(rows, test_size=0.2, seed=0)
     >>> len(split.train), len(split.test), split.num_dropped
-    (4, 1, 0)
+    (4, 1, {'test': 0})
     """
 
     def rule(rows: pd.DataFrame, share: float) -> tuple[pd.DataFrame, pd.DataFrame]:
         return tuple(train_test_split(rows, test_size=share, random_state=seed))
 
     check_frame(interactions)
+    check_seed(seed)
     return _split(interactions, test_size, val_size, rule)
 
 
@@ -55,8 +63,9 @@ def per_user_time_split(
     """Split each user's rows by time: the latest are test, those before them validation.
 
     Each part has its share of every user's rows, rounded down, so that nobody is without train
-    rows; of equal times the row further down counts as later. What other users do later is still
-    in train: only a user's own future is hidden.
+    rows. Rows of equal times are ordered by a hash of their ids, which neither the order of the
+    rows nor an item's popularity has a hand in. What other users do later is still in train: only a
+    user's own future is hidden.
 
     Args:
         interactions: DataFrame with ``user_id``, ``item_id`` and ``timestamp``, one row a pair.
@@ -67,13 +76,15 @@ def per_user_time_split(
         ValueError: on bad rows or sizes, and where no user has rows enough for a part.
 
     >>> rows = pd.DataFrame({"user_id": 1, "item_id": [5, 6, 7], "timestamp": [30, 10, 20]})
-    >>> split = per_user_time_split(pd.concat([rows, rows.assign(user_id=2)]), test_size=0.4)
-    >>> split.item_ids[split.train.item].tolist(), split.num_dropped  # 5 is nobody's train item
-    ([6, 7, 6, 7], 2)
+    >>> more = pd.DataFrame({"user_id": 2, "item_id": [5, 6], "timestamp": [10, 20]})
+    >>> split = per_user_time_split(pd.concat([rows, more]), test_size=0.4)
+    >>> split.item_ids[split.train.item.numpy()].tolist(), split.item_ids[split.test.item.numpy()]
+    ([6, 7, 5, 6], array([5]))
     """
 
     def rule(rows: pd.DataFrame, share: float) -> tuple[pd.DataFrame, pd.DataFrame]:
-        by_user = rows.sort_values("timestamp", kind="stable").groupby("user_id")["timestamp"]
+        pair = pd.util.hash_pandas_object(rows[["user_id", "item_id"]], index=False)
+        by_user = rows.iloc[np.lexsort((pair, rows["timestamp"]))].groupby("user_id")["timestamp"]
         from_the_end = by_user.cumcount(ascending=False)[rows.index]
         number = np.floor(by_user.transform("size")[rows.index] * share + 1e-9)
         return rows[from_the_end >= number], rows[from_the_end < number]
@@ -88,8 +99,8 @@ def global_time_split(
     """Split at one moment for all: train on what had happened by then, test on what came after.
 
     The moment is that of the first of the last ``test_size`` of all rows; rows of that very moment
-    are test. A service stands before this task every day: most users of the test part may be new,
-    and are then left out and counted in ``num_dropped``, like new items.
+    are test. A service stands before this task every day: most users of a part may be new, and are
+    then left out and counted in ``num_dropped``, like new items.
 
     Args:
         interactions: DataFrame with ``user_id``, ``item_id`` and ``timestamp``, one row a pair.
@@ -114,54 +125,84 @@ def global_time_split(
     return _split(interactions, test_size, val_size, rule)
 
 
-def _split(
-    rows: pd.DataFrame,
-    test_size: float,
-    val_size: float,
-    rule: Callable[[pd.DataFrame, float], tuple[pd.DataFrame, pd.DataFrame]],
+def given_split(
+    train: pd.DataFrame, test: pd.DataFrame | None = None, val: pd.DataFrame | None = None
 ) -> Split:
-    """Take a share of the rows away for test, then one of the rest for validation, and encode."""
-    sizes = (test_size, val_size)
-    if not all(isinstance(size, Real) for size in sizes) or not (
-        0 < test_size < 1 and 0 <= val_size < 1 and test_size + val_size < 1
-    ):
+    """A split that is there already, e.g. as one file a part; or everything to train on.
+
+    Args:
+        train: DataFrame with at least ``user_id`` and ``item_id``, one row a pair.
+        test: the same, or None.
+        val: the same, or None.
+
+    Raises:
+        ValueError: on bad rows, a pair in two parts, or a part of which nothing can be scored.
+
+    >>> rows = pd.DataFrame({"user_id": ["ann", "bob"], "item_id": ["alien", "brazil"]})
+    >>> later = pd.DataFrame({"user_id": ["ann", "cem"], "item_id": ["brazil", "alien"]})
+    >>> given_split(rows, test=later)
+    Split(2 users, 2 items: train 2, test 1 (1 dropped))
+    """
+    given = {"train": train}
+    given |= {name: part for name, part in (("val", val), ("test", test)) if part is not None}
+    for name, part in given.items():
+        check_kind(name, part, pd.DataFrame, hint="read_interactions reads one from a file")
+        check_frame(part)
+    pairs = pd.concat([part[["user_id", "item_id"]] for part in given.values()])
+    if twice := int(pairs.duplicated().sum()):
+        first = tuple(pairs[pairs.duplicated()].iloc[0])
         raise ValueError(
-            f"got test_size={test_size!r} and val_size={val_size!r}, expected shares of all rows "
-            "that leave some to train on, e.g. test_size=0.2 and val_size=0.1"
+            f"got {twice} pairs in two parts, the first is {first}, expected each pair in one: "
+            "what is trained on cannot be tested on"
+        )
+    return _encode(train, test, val)
+
+
+def _split(rows: pd.DataFrame, test_size: float, val_size: float, rule: Rule) -> Split:
+    """Take a share of the rows away for test, then one of the rest for validation, and encode."""
+    check_share("test_size", test_size)
+    check_share("val_size", val_size, zero=True)
+    if test_size + val_size >= 1:
+        raise ValueError(
+            f"got test_size={test_size} and val_size={val_size}, expected shares of all rows that "
+            "leave some to train on, e.g. test_size=0.2 and val_size=0.1"
         )
     num_test = math.ceil(len(rows) * test_size)
     num_val = math.ceil((len(rows) - num_test) * val_size / (1 - test_size))
     if len(rows) - num_test - num_val < 1:
         raise ValueError(
             f"got {len(rows)} rows, of which {num_test} are for test and {num_val} for "
-            "validation, so that none is left to train on; give more rows or smaller sizes"
+            "validation, expected one or more to train on; give more rows or smaller sizes"
         )
-    known, test = rule(rows, test_size)
-    user_ids, item_ids = np.unique(known["user_id"]), np.unique(known["item_id"])
-
-    def encode(part: pd.DataFrame) -> Interactions:
-        user = pd.Index(user_ids).get_indexer(part["user_id"])
-        item = pd.Index(item_ids).get_indexer(part["item_id"])
-        both = (user >= 0) & (item >= 0)
-        return Interactions(
-            torch.from_numpy(user[both]), torch.from_numpy(item[both]), len(user_ids), len(item_ids)
-        )
-
-    train, val = known, None
+    train, test = rule(rows, test_size)
+    val = None
     if val_size > 0:
-        train, val = rule(known, val_size / (1 - test_size))
-    for name, part in (("train", train), ("test", test), ("validation", val)):
-        if part is not None and part.empty:
+        train, val = rule(train, val_size / (1 - test_size))
+    return _encode(train, test, val)
+
+
+def _encode(
+    train: pd.DataFrame, test: pd.DataFrame | None = None, val: pd.DataFrame | None = None
+) -> Split:
+    """Positions for ids, and the one rule for rows that cannot be scored."""
+    known = train if val is None else pd.concat([train, val])
+    ids = {name: np.unique(known[name]) for name in ("user_id", "item_id")}
+    parts, num_dropped = {}, {}
+    for name, rows, before in (("train", train, train), ("val", val, train), ("test", test, known)):
+        if rows is None:
+            continue
+        scored = rows["user_id"].isin(before["user_id"]) & rows["item_id"].isin(before["item_id"])
+        if not scored.any():
+            what = f"none of its {len(rows)} rows has a user and an item that were there before"
             raise ValueError(
-                f"got {len(rows)} rows with test_size={test_size} and val_size={val_size}, which "
-                f"leaves the {name} part empty; give more rows, or other sizes"
+                f"got a {name} part that is empty{': ' + what if len(rows) else ''}, expected at "
+                "least one row to score; give more rows, or other sizes"
             )
-    encoded = encode(test)
-    return Split(
-        encode(train),
-        encoded,
-        None if val is None else encode(val),
-        user_ids,
-        item_ids,
-        len(test) - len(encoded),
-    )
+        user, item = (
+            torch.from_numpy(pd.Index(ids[column]).get_indexer(rows.loc[scored, column]))
+            for column in ids
+        )
+        parts[name] = Interactions(user, item, *map(len, ids.values()))
+        num_dropped[name] = len(rows) - len(user)
+    del num_dropped["train"]  # which knows itself
+    return Split(**parts, user_ids=ids["user_id"], item_ids=ids["item_id"], num_dropped=num_dropped)
