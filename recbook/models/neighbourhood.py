@@ -23,7 +23,8 @@ class ItemKNN(BaseRecommender):
     An item without users is similar to nothing; a user without items scores 0 everywhere.
 
     Args:
-        num_neighbors: how many similar items each item keeps; all, where there are fewer.
+        num_neighbors: how many similar items each item keeps; all, where there are fewer. What is
+            as similar as the last of them is kept as well: the order of the items decides nothing.
 
     Raises:
         ValueError: on fewer than one neighbour.
@@ -49,8 +50,9 @@ class ItemKNN(BaseRecommender):
         scale = torch.from_numpy(inv_sqrt(train.item_degree))
         similarity = scale[:, None] * both * scale
         similarity.fill_diagonal_(0)
-        nearest = similarity.topk(min(self.num_neighbors, len(similarity)), dim=1)
-        kept = torch.zeros_like(similarity).scatter_(1, nearest.indices, nearest.values)
+        number = min(self.num_neighbors, len(similarity))
+        lowest = similarity.topk(number, dim=1).values[:, -1:]
+        kept = similarity.where(similarity > lowest * (1 - 1e-12), 0)  # equal but for rounding
         self.similarity = kept.T  # a column holds the neighbours of the item it scores
         return self
 
