@@ -12,6 +12,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export PYTHONUNBUFFERED := 1
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport JUPYTER_PATH MPLBACKEND  # chapters run in .venv's kernel and draw inline
+TWO := -n 2 --dist loadfile  # two processes, each file's tests in one of them
 BUILD := jupyter-book build . --all -W -n --keep-going
 
 .DEFAULT_GOAL := help
@@ -29,10 +30,7 @@ book: $(STAMP)  ## execute every chapter on the real data, then render the site
 	@$(PY) -m tools.check_site _build/html
 	@echo "The book is built. Open $(CURDIR)/$(SITE) in a browser."
 
-test: lint unit  ## all that CI checks
-	@mkdir -p _build; $(MAKE) colab > _build/colab.log 2>&1 & \
-	$(MAKE) notebooks; notebooks=$$?; echo "waiting for the Colab test"; \
-	wait $$!; colab=$$?; cat _build/colab.log; exit $$((notebooks || colab))
+test: lint unit colab  ## all that CI checks
 
 lint: $(STAMP)  ## formatting, lint and types
 	.venv/bin/ruff format --check .
@@ -40,13 +38,14 @@ lint: $(STAMP)  ## formatting, lint and types
 	.venv/bin/mypy
 
 unit: $(STAMP)  ## unit tests and doctests
-	$(PY) -m pytest
+	$(PY) -m pytest $(TWO)
 
 notebooks: $(STAMP)  ## execute chapters and compare with their outputs [CHAPTER=07]
 	$(PY) -m pytest -v -p tools.notebook_check --nbval --nbval-current-env $(CHAPTERS)
 
-colab: $(STAMP)  ## execute chapters as a bare Colab would
-	$(PY) -m pytest -v -s -m colab tests/test_colab.py
+colab: $(STAMP)  ## the same from a wheel in a new environment, as in Colab, two chapters at a time
+	$(PY) -m tools.bare _build/bare
+	$(PY) -m pytest -v $(TWO) -p tools.notebook_check --nbval --bare _build/bare $(CHAPTERS)
 
 execute: $(STAMP)  ## for authors: execute chapters in place and store the outputs [CHAPTER=07]
 	$(PY) -m tools.execute $(CHAPTERS)

@@ -2,9 +2,10 @@
 
     python -m pytest -p tools.notebook_check --nbval --nbval-current-env book/
 
-nbval finds the notebooks and starts each one's kernel in the notebook's folder. This module first
-refuses what must not be committed (`notebook_problems`), then runs each cell and compares what it
-gives (`output_differences`). No cell may opt out; tags in its metadata may ask for more room:
+nbval finds the notebooks and starts each one's kernel in the notebook's folder, or with `--bare
+FOLDER` where it finds what it would find in Colab (`tools/bare.py`). This module first refuses what
+must not be committed (`notebook_problems`), then runs each cell and compares what it gives
+(`output_differences`). No cell may opt out; tags in its metadata may ask for more room:
 
     tolerance=0.01         decimal numbers may differ by 0.01
     tolerance=5%           ... by 5 % of the committed number
@@ -20,7 +21,9 @@ import io
 import json
 import os
 import re
+import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Generator, Iterator
 from decimal import Decimal
 from itertools import zip_longest
@@ -31,8 +34,11 @@ import nbformat
 import numpy as np
 import pytest
 from nbformat import NotebookNode
+from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell, IPyNbFile
 from PIL import Image, ImageChops, ImageFilter
+
+from tools.bare import PROBE, add_kernel
 
 OPT_OUT = re.compile(r"\b(NBVAL|PYTEST_VALIDATE)_\w+")
 AMOUNT = r"\d*\.?\d+(?:e-?\d+)?"
@@ -259,11 +265,29 @@ class NotebookFile(IPyNbFile):
             yield NotebookCell.from_parent(
                 self, name=cell.name, cell_num=cell.cell_num, cell=cell.cell, options=cell.options
             )
+        if self.config.option.bare is not None:
+            probe = {"cell": nbformat.v4.new_code_cell(PROBE), "options": defaultdict(bool)}
+            yield NotebookCell.from_parent(self, name="Where from", cell_num=-1, **probe)
+
+    folder: tempfile.TemporaryDirectory[str] | None = None
 
     def setup(self) -> None:
         """Start the kernel, with tqdm's progress bars off."""
         os.environ["TQDM_DISABLE"] = "1"
-        super().setup()
+        if self.config.option.bare is None:
+            return super().setup()
+        self.folder = tempfile.TemporaryDirectory(prefix="bare-")
+        add_kernel(self.config.option.bare, Path(self.folder.name))
+        (work := Path(self.folder.name, "work")).mkdir()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("JUPYTER_PATH", self.folder.name)
+            self.kernel = RunningKernel("bare", cwd=str(work))
+
+    def teardown(self) -> None:
+        """Stop the kernel, and remove what was made for it."""
+        super().teardown()
+        if self.folder is not None:
+            self.folder.cleanup()
 
     def how_to_mend(self) -> str:
         """Say which command executes this chapter again."""
@@ -307,6 +331,12 @@ class NotebookCell(IPyNbCell):
     def fail(self, message: str) -> None:
         """Fail this cell, with the command that mends the notebook."""
         self.raise_cell_error(f"{message}\n{self.parent.how_to_mend()}")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add our own option to nbval's."""
+    what = "run each notebook where Colab would, made by `python -m tools.bare FOLDER`"
+    parser.addoption("--bare", type=Path, metavar="FOLDER", help=what)
 
 
 def pytest_load_initial_conftests(args: list[str]) -> None:
