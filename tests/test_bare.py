@@ -1,4 +1,4 @@
-"""The kernel that stands for Colab's finds what is below it, and keeps to itself what it installs."""
+"""The kernel in place of Colab's finds what is below it, and keeps to itself what it installs."""
 
 import json
 import subprocess
