@@ -5,12 +5,14 @@ from __future__ import annotations
 import ctypes
 import math
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 
 __all__ = ["check_memory", "free_bytes", "keep_freed_memory", "peak_bytes"]
 
+PROC, CGROUP = Path("/proc"), Path("/sys/fs/cgroup")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # numbers of glibc's malloc.h, see man mallopt
 
 
@@ -51,17 +53,25 @@ def check_memory(
 
 
 def free_bytes(device: torch.device) -> int | None:
-    """What is free on a GPU, or in the machine's memory; None where nobody says (not Linux)."""
+    """What is free on a GPU, or in memory; None where nobody says (not Linux).
+
+    In memory it is what the machine has left, or the container or job that this process is in,
+    where that has a limit and less is left of it.
+    """
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    return _kernel_says("/proc/meminfo", "MemAvailable") if device.type == "cpu" else None
+    if device.type != "cpu":
+        return None
+    machine = _kernel_says(PROC / "meminfo", "MemAvailable")
+    left = [*_left_in_groups(), *([] if machine is None else [machine])]
+    return min(left, default=None)
 
 
 def peak_bytes(device: torch.device) -> int | None:
     """The most that this process has held on a GPU, or in memory; None where nobody says."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    return _kernel_says("/proc/self/status", "VmHWM") if device.type == "cpu" else None
+    return _kernel_says(PROC / "self" / "status", "VmHWM") if device.type == "cpu" else None
 
 
 def keep_freed_memory() -> None:
@@ -77,10 +87,43 @@ def keep_freed_memory() -> None:
         mallopt(M_TRIM_THRESHOLD, -1)  # and the heap's free end is never given back
 
 
-def _kernel_says(table: str, name: str) -> int | None:
-    if not Path(table).exists():
+def _left_in_groups() -> Iterator[int]:
+    """What is left in each control group with a limit that this process is in: cgroup 2, or 1.
+
+    A limit holds for all groups below, so that those above count too. A container sees its own
+    group at the root, whatever path it is told. Files that are cached only count as free.
+    """
+    try:
+        lines = (PROC / "self" / "cgroup").read_text().splitlines()
+    except OSError:  # not Linux
+        return
+    for line in lines:
+        _, kinds, path = line.split(":", 2)
+        if kinds == "":
+            root, limit, used, cached = CGROUP, "memory.max", "memory.current", "inactive_file"
+        elif "memory" in kinds.split(","):
+            root, cached = CGROUP / "memory", "total_inactive_file"
+            limit, used = "memory.limit_in_bytes", "memory.usage_in_bytes"
+        else:
+            continue
+        own = root / path.lstrip("/")
+        for group in (own, *own.parents) if root != own else (root,):
+            if group != root and root not in group.parents:
+                break
+            try:
+                most = (group / limit).read_text().strip()
+                taken = int((group / used).read_text())
+                table = dict(x.split() for x in (group / "memory.stat").read_text().splitlines())
+            except OSError:  # the root has no limit, and a container does not see what is above
+                continue
+            if most != "max":
+                yield max(0, int(most) - taken + int(table.get(cached, 0)))
+
+
+def _kernel_says(table: Path, name: str) -> int | None:
+    if not table.exists():
         return None
-    lines = dict(line.split(":", 1) for line in Path(table).read_text().splitlines())
+    lines = dict(line.split(":", 1) for line in table.read_text().splitlines())
     return int(lines[name].split()[0]) * 1024
 
 

@@ -27,6 +27,7 @@ from recbook.memory import check_memory, keep_freed_memory
 from recbook.models.base import EmbeddingModel
 from recbook.recipes import check_training, first_embeddings, recipe, suit
 from recbook.sampling import TripletSampler
+from recbook.threads import let_threads_sleep
 
 __all__ = [
     "History",
@@ -191,6 +192,7 @@ class _Run:
         where = model.embedding.weight.device if device is None else check_device("device", device)
         _check_memory(model, split.train, settings, where)
         keep_freed_memory()
+        let_threads_sleep()
         self.model, self.split, self.settings = model.to(where), split, settings
         self.device = model.embedding.weight.device  # "cuda" has become "cuda:0"
         suit(model, settings["cosine"])

@@ -1,6 +1,7 @@
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -44,6 +45,49 @@ def test_what_is_free_is_not_always_known(monkeypatch: pytest.MonkeyPatch) -> No
     memory.check_memory({"a": (5, 10), "b": (50,)}, "")
     with pytest.raises(MemoryError, match="in each of 2 processes: needed"):
         memory.check_memory({"a": (51,)}, "", share=2)
+
+
+GROUPS = {
+    2: ("0::{path}", "", "memory.max", "memory.current", "inactive_file"),
+    1: ("4:cpu:/x\n9:hugetlb,memory:{path}", "memory", "memory.limit_in_bytes",
+        "memory.usage_in_bytes", "total_inactive_file"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize(
+    ("groups", "free"),  # of each group: its limit, what is used, what of that is cached
+    [
+        ({}, 5000 * 1024),
+        ({"a/b": (1000, 400, 100)}, 700),
+        ({"a/b": (9000, 400, 100), "a": (3000, 2900, 0)}, 100),
+        ({"": (1000, 1200, 0)}, 0),  # a container, which sees its own group at the root
+        ({"a/b": (10**9, 0, 0)}, 5000 * 1024),
+        ({"a/b": ("max", 400, 0), "c": (10, 5, 0)}, 5000 * 1024),
+    ],
+)
+def test_a_containers_limit_counts(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    version: int,
+    groups: dict[str, tuple[int, int, int]],
+    free: int,
+) -> None:
+    line, root, limit, used, cached = GROUPS[version]
+    (tmp_path / "proc" / "self").mkdir(parents=True)
+    (tmp_path / "proc" / "self" / "cgroup").write_text(line.format(path="/a/b") + "\n")
+    (tmp_path / "proc" / "meminfo").write_text("MemTotal: 9000 kB\nMemAvailable: 5000 kB\n")
+    for name, (most, taken, files) in groups.items():
+        folder = tmp_path / "cgroup" / root / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / limit).write_text(f"{most}\n" if version == 2 or most != "max" else f"{2**63}")
+        (folder / used).write_text(f"{taken}\n")
+        (folder / "memory.stat").write_text(f"anon 3\n{cached} {files}\n")
+    monkeypatch.setattr(memory, "PROC", tmp_path / "proc")
+    monkeypatch.setattr(memory, "CGROUP", tmp_path / "cgroup")
+    assert memory.free_bytes(torch.device("cpu")) == free
+    monkeypatch.setattr(memory, "PROC", tmp_path / "nowhere")  # another system
+    assert memory.free_bytes(torch.device("cpu")) is None
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no other C library has the option")

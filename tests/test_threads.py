@@ -1,0 +1,49 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+OWN = {"OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}
+ENVIRONMENT = {key: value for key, value in os.environ.items() if key not in OWN}
+CODE = """
+import os, sys
+import torch
+from recbook.threads import let_threads_sleep
+
+if len(sys.argv) > 1:
+    torch.set_num_threads(int(sys.argv[1]))
+torch.ones(2**20)
+before = len(os.listdir("/proc/self/task"))
+asked = torch.get_num_threads()
+let_threads_sleep()
+started = len(os.listdir("/proc/self/task")) - before
+let_threads_sleep()
+assert len(os.listdir("/proc/self/task")) - before == started, "once is enough"
+assert torch.get_num_threads() == asked
+print(started, len(os.sched_getaffinity(0)))
+"""
+
+
+def started(*threads: str, **variables: str) -> tuple[int, int]:
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, *threads],
+        env=ENVIRONMENT | variables,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    more, processors = map(int, done.stdout.split())
+    return more, processors
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems' threads wait in other ways")
+def test_more_threads_than_processors_and_none_where_the_user_has_decided() -> None:
+    more, processors = started(OMP_NUM_THREADS="2")
+    teams = max(processors - 1, 0)  # each has a thread of ours and one of the library's
+    assert more == 2 * teams
+    assert 2 + teams > processors
+    assert started(OMP_NUM_THREADS="1")[0] == 0
+    assert started("1", OMP_NUM_THREADS="2")[0] == 0
+    assert started(OMP_NUM_THREADS="2", OMP_WAIT_POLICY="active")[0] == 0
+    assert started(OMP_NUM_THREADS="2", GOMP_SPINCOUNT="5")[0] == 0
