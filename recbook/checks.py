@@ -117,7 +117,7 @@ def check_choice(name: str, value: Any, choices: Iterable[str]) -> str:
     """
     names = list(choices)
     if not isinstance(value, str) or value not in names:
-        *others, last = map(repr, names)
+        *others, last = map(repr, names) if names else ["nothing: there is none"]
         expected = f"{', '.join(others)} or {last}" if others else last
         kind = ValueError if isinstance(value, str) else TypeError
         raise kind(f"got {name}={value!r}, expected {expected}")
@@ -132,13 +132,13 @@ def check_device(name: str, value: Any) -> torch.device:
     """
     there = ["cpu", *(f"cuda:{n}" for n in range(torch.cuda.device_count()))]
     there += ["mps"] if torch.backends.mps.is_available() else []
-    expected = f"this machine has only {', '.join(map(repr, there))}"
+    expected = f"expected what this machine has: {', '.join(map(repr, there))}"
     if not isinstance(value, str | torch.device):
-        raise TypeError(f"got {name}={value!r}, expected a name such as 'cpu'; {expected}")
+        raise TypeError(f"got {name}={value!r}, {expected}")
     try:
         device = torch.device(value)
     except RuntimeError as error:
-        raise ValueError(f"got {name}={value!r}, which is no device; {expected}") from error
+        raise ValueError(f"got {name}={value!r}, {expected}") from error
     numbered = f"{device.type}:{device.index or 0}"
     if device.type not in ("cpu", "mps", "cuda") or not {numbered, device.type} & {*there}:
         raise ValueError(

@@ -228,6 +228,7 @@ def propagate(adj: Tensor, x: Tensor) -> Tensor:
             [1.]])
     """
     _check_symmetric(adj)
+    check_tensor("x", x, len(adj), "embedding_dim", hint="one row a node")
     return _SymmetricProduct.apply(adj, x)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from recbook.checks import check_choice, check_kind
 from recbook.data import Split, pairs_digest
 
 __all__ = ["FOLDER", "figures", "read_entry", "split_digest"]
@@ -22,13 +23,11 @@ def read_entry(name: str) -> dict[str, Any]:
     """Read the entry ``name``.
 
     Raises:
-        FileNotFoundError: where there is none; says which there are.
+        ValueError: where there is none; says which there are.
     """
-    path = FOLDER / f"{name}.json"
-    if not path.is_file():
-        there = ", ".join(sorted(file.stem for file in FOLDER.glob("*.json")))
-        raise FileNotFoundError(f"the ledger has no entry {name!r}, expected one of: {there}")
-    return dict(json.loads(path.read_text()))
+    entries = {file.stem: file for file in FOLDER.glob("*.json")}
+    check_choice("name", name, sorted(entries))
+    return dict(json.loads(entries[name].read_text()))
 
 
 def figures(results: Any) -> Iterator[float]:
@@ -58,4 +57,5 @@ def split_digest(split: Split) -> str:
     >>> a == split_digest(Split(one([0, 1], [1, 1]), one([0], [0])))
     False
     """
+    check_kind("split", split, Split)
     return pairs_digest(split.train, split.val, split.test)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import torch
 
+from recbook.checks import check_kind
+
 __all__ = ["check_memory", "free_bytes", "keep_freed_memory", "peak_bytes"]
 
 PROC, CGROUP = Path("/proc"), Path("/sys/fs/cgroup")
@@ -58,6 +60,7 @@ def free_bytes(device: torch.device) -> int | None:
     In memory it is what the machine has left, or the container or job that this process is in,
     where that has a limit and less is left of it.
     """
+    check_kind("device", device, torch.device)
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     if device.type != "cpu":
@@ -69,6 +72,7 @@ def free_bytes(device: torch.device) -> int | None:
 
 def peak_bytes(device: torch.device) -> int | None:
     """The most that this process has held on a GPU, or in memory; None where nobody says."""
+    check_kind("device", device, torch.device)
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     return _kernel_says(PROC / "self" / "status", "VmHWM") if device.type == "cpu" else None

@@ -78,10 +78,13 @@ def draw_bipartite(
     """
     check_kind("ax", ax, Axes)
     check_kind("edge_labels", edge_labels, (dict, type(None)))
+    check_kind("edges", edges, Sequence)
+    check_kind("highlight", highlight, Sequence)
     for kind, names in (("users", users), ("items", items)):
+        check_kind(kind, names, Sequence)
         if isinstance(names, str) or not all(isinstance(name, str) for name in names):
             raise TypeError(f"got {kind}={names!r}, expected a list of names")
-        if not len(names):
+        if not names:
             raise ValueError(f"got {kind}=[], expected at least one name")
     for edge in [*edges, *highlight, *(edge_labels or ())]:
         pair = check_positions("edges", edge)

@@ -135,6 +135,8 @@ def test_choices() -> None:
         check_choice("loss", "b", ["bpr"])
     with pytest.raises(ValueError, match=words("got loss='b', expected 'x', 'y' or 'z'")):
         check_choice("loss", "b", iter("xyz"))
+    with pytest.raises(ValueError, match="got loss='b', expected nothing: there is none"):
+        check_choice("loss", "b", [])
     for value in (None, 1, ["x"], b"x"):
         with pytest.raises(TypeError, match="expected 'x' or 'y'"):
             check_choice("loss", value, ["x", "y"])

@@ -28,7 +28,7 @@ def test_an_entry_comes_back(
     assert (entry["command"], entry["seeds"]) == ("make trial", [0, 1])
     assert entry["seconds"] == 62 and len(entry["date"]) == len("2026-01-31")
     assert [path.name for path in tmp_path.iterdir()] == ["trial.json"]
-    with pytest.raises(FileNotFoundError, match="no entry 'other', expected one of: trial"):
+    with pytest.raises(ValueError, match="got name='other', expected 'trial'"):
         ledger.read_entry("other")
 
 
