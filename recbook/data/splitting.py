@@ -83,8 +83,9 @@ def per_user_time_split(
     """
 
     def rule(rows: pd.DataFrame, share: float) -> tuple[pd.DataFrame, pd.DataFrame]:
-        pair = pd.util.hash_pandas_object(rows[["user_id", "item_id"]], index=False)
-        by_user = rows.iloc[np.lexsort((pair, rows["timestamp"]))].groupby("user_id")["timestamp"]
+        pair = pd.util.hash_pandas_object(rows[["user_id", "item_id"]].astype(str), index=False)
+        order = np.lexsort((pair, rows["timestamp"].rank(method="dense")))
+        by_user = rows.iloc[order].groupby("user_id")["timestamp"]
         from_the_end = by_user.cumcount(ascending=False)[rows.index]
         number = np.floor(by_user.transform("size")[rows.index] * share + 1e-9)
         return rows[from_the_end >= number], rows[from_the_end < number]
@@ -118,7 +119,7 @@ def global_time_split(
     """
 
     def rule(rows: pd.DataFrame, share: float) -> tuple[pd.DataFrame, pd.DataFrame]:
-        moment = rows["timestamp"].nlargest(math.ceil(len(rows) * share)).iloc[-1]
+        moment = rows["timestamp"].sort_values().iloc[-math.ceil(len(rows) * share - 1e-9)]
         return rows[rows["timestamp"] < moment], rows[rows["timestamp"] >= moment]
 
     check_frame(interactions, "timestamp")
@@ -148,12 +149,25 @@ def given_split(
     for name, part in given.items():
         check_kind(name, part, pd.DataFrame, hint="read_interactions reads one from a file")
         check_frame(part)
+    for column in ("user_id", "item_id"):
+        numbers = {
+            name: pd.api.types.is_integer(part[column].iloc[0]) for name, part in given.items()
+        }
+        if len(set(numbers.values())) > 1:
+            kinds = ", ".join(
+                f"{name} has {'numbers' if number else 'text'}" for name, number in numbers.items()
+            )
+            raise ValueError(
+                f"column {column!r}: {kinds}, expected the same in all parts; read all with "
+                "read_interactions(..., ids='text')"
+            )
     pairs = pd.concat([part[["user_id", "item_id"]] for part in given.values()])
     if twice := int(pairs.duplicated().sum()):
-        first = tuple(pairs[pairs.duplicated()].iloc[0])
+        user, item = pairs[pairs.duplicated()].iloc[0]
         raise ValueError(
-            f"got {twice} pairs in two parts, the first is {first}, expected each pair in one: "
-            "what is trained on cannot be tested on"
+            f"got {twice} pairs in two parts, the first is user {user} with item {item}, expected "
+            "each in one: what is trained on cannot be tested on; leave them out of the second, "
+            "pd.concat([train, test]).drop_duplicates(['user_id', 'item_id'])[len(train):]"
         )
     return _encode(train, test, val)
 

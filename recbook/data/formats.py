@@ -1,0 +1,212 @@
+"""Tables from files and from other libraries, before anybody asks what their columns mean.
+
+What a file is, is seen from its content, not from its name: CSV with any delimiter, Parquet or JSON
+lines, gzipped or not. The cells of a CSV file stay text here.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import os
+import warnings
+import zlib
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from recbook.checks import check_path
+from recbook.memory import check_memory
+
+__all__ = ["read_table"]
+
+_DELIMITERS = [",", "\t", ";", "|", "::"]
+
+
+def read_table(
+    source: Any,
+    sep: str | None = None,
+    encoding: str | None = None,
+    names: Sequence[str] | None = None,
+    quotes: bool = True,
+) -> pd.DataFrame:
+    """A DataFrame of what is given; see :func:`recbook.data.read_interactions`."""
+    if isinstance(source, pd.DataFrame):
+        return source
+    if not isinstance(source, str | os.PathLike):
+        return _from_library(source)
+    path = check_path("source", source).expanduser()
+    content = _content(path)
+    if content[:4] == b"PAR1":
+        return _parquet(path, content)
+    text = _text(path, content, encoding)
+    start = text.lstrip()[:1]
+    if not start:
+        raise ValueError(f"{path}: got an empty file, expected at least one interaction")
+    if start == "{":
+        return _json_lines(path, text)
+    return _csv(path, text, sep, names, quotes)
+
+
+def _from_library(source: Any) -> pd.DataFrame:
+    if not isinstance(source, pd.Series):
+        if hasattr(source, "__arrow_c_stream__") and find_spec("pyarrow"):
+            import pyarrow  # type: ignore[import-not-found,unused-ignore]
+
+            return pyarrow.table(source).to_pandas()
+        if hasattr(source, "__dataframe__"):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # a pandas that would rather be asked for Arrow
+                return pd.api.interchange.from_dataframe(source)
+        for method in ("to_pandas", "df"):  # what duckdb and others have without pyarrow
+            if callable(getattr(source, method, None)):
+                return pd.DataFrame(getattr(source, method)())
+    make = "source.collect()" if hasattr(source, "collect") else "pd.DataFrame(source)"
+    raise TypeError(
+        f"got source of type {type(source).__name__}, expected the path of a file, or a table of "
+        f"pandas, polars, pyarrow or duckdb; make it one, e.g. {make}"
+    )
+
+
+def _content(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        check_memory({"text and table": (size, 6)}, "read a part of the file, or use Parquet")
+        content = path.read_bytes()
+        return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+    except FileNotFoundError:
+        hint = "download it first" if "://" in str(path) or ":/" in str(path) else "check the name"
+        raise FileNotFoundError(
+            f"{path} is not there, expected the path of a file, seen from {Path.cwd()}; {hint}"
+        ) from None
+    except IsADirectoryError:
+        raise ValueError(f"{path} is a folder, expected a file; name one of those in it") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(
+            f"{path}: got a damaged gzip file ({error}), expected a whole one; copy it again"
+        ) from None
+    except OSError as error:
+        raise OSError(f"{path} cannot be read: {error.strerror}; may you read it?") from error
+
+
+def _parquet(path: Path, content: bytes) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(io.BytesIO(content))
+    except ImportError:
+        raise ImportError(
+            f"{path} is a Parquet file, which pandas reads with pyarrow; install it (pip install "
+            "pyarrow), or save the table as CSV"
+        ) from None
+    except Exception as error:  # whatever pyarrow or fastparquet raises
+        raise ValueError(
+            f"{path}: got a Parquet file that cannot be read ({error}), expected a whole one; "
+            "write it again"
+        ) from error
+
+
+def _text(path: Path, content: bytes, encoding: str | None) -> str:
+    wide = encoding is None and content[:2] in (b"\xff\xfe", b"\xfe\xff")
+    try:
+        if encoding is None and not wide and b"\0" in content:
+            raise ValueError(
+                f"{path}: got a file that is not text (it starts with {content[:8]!r}), expected "
+                "CSV, Parquet or JSON lines; save a spreadsheet as CSV, unpack an archive, or pass "
+                "encoding='utf-16' where it is that"
+            )
+        text = content.decode("utf-16" if wide else encoding or "utf-8")
+    except LookupError:
+        raise ValueError(
+            f"got encoding={encoding!r}, expected one that Python has, e.g. 'latin-1'"
+        ) from None
+    except UnicodeDecodeError as error:
+        if encoding is not None or wide:
+            line = content[: error.start].count(b"\n") + 1
+            raise ValueError(
+                f"{path}: line {line} is not {error.encoding}, expected a text in that encoding; "
+                "pass the one it has, e.g. encoding='latin-1'"
+            ) from None
+        warnings.warn(
+            f"{path} is not UTF-8 and was read as latin-1, which has a letter for each byte; look "
+            "at some ids, and pass encoding=... where it is another",
+            stacklevel=4,
+        )
+        text = content.decode("latin-1")
+    return text.removeprefix("\ufeff")  # the byte-order mark
+
+
+def _json_lines(path: Path, text: str) -> pd.DataFrame:
+    rows = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise ValueError(
+                f"{path}: line {number} is no JSON ({error}), expected an object in each line, as "
+                "frame.to_json(path, orient='records', lines=True) writes them"
+            ) from None
+        if not isinstance(row, dict):
+            raise ValueError(
+                f"{path}: line {number} is {line[:40]!r}, expected an object, {{...}}, in each line"
+            )
+        rows.append(row)
+    return pd.DataFrame(rows, dtype=object)
+
+
+def _csv(
+    path: Path, text: str, sep: str | None, names: Sequence[str] | None, quotes: bool
+) -> pd.DataFrame:
+    first = next(line for line in text.splitlines() if line.strip())
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
+
+    def fields(sep: str) -> list[str]:
+        line, sep = (first, sep) if len(sep) == 1 else (first.replace(sep, "\x1f"), "\x1f")
+        return next(csv.reader([line], delimiter=sep, quoting=quoting))
+
+    if sep is None:
+        sep = max(_DELIMITERS, key=lambda each: len(fields(each)))
+    elif not sep or sep in ('"', "\n", "\r"):
+        raise ValueError(f"got sep={sep!r}, expected the delimiter, e.g. ';'")
+    if len(sep) > 1:  # pandas takes a single letter
+        text, first, sep = text.replace(sep, "\x1f"), first.replace(sep, "\x1f"), "\x1f"
+    header = [name.strip() for name in (fields(sep) if names is None else names)]
+    if twice := sorted({name for name in header if name and header.count(name) > 1}):
+        raise ValueError(f"{path}: got the column {twice[0]!r} twice, expected each once")
+    width = len(fields(sep))
+    if len(header) != width:
+        raise ValueError(
+            f"{path}: got {len(header)} names for {width} columns, the first line being "
+            f"{first[:80]!r}; expected a name for each"
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return pd.read_csv(
+                io.StringIO(text),
+                sep=sep,
+                header=0 if names is None else None,
+                names=header,
+                index_col=False,
+                dtype=str,
+                na_filter=False,
+                quoting=quoting,
+                skipinitialspace=sep != "\t",
+            )
+    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
+        reason = str(error).strip().removeprefix("Error tokenizing data. C error: ")
+        if "inside string" in reason:
+            raise ValueError(
+                f"{path}: got a quote that is opened and never closed ({reason}); close it, or "
+                "pass quotes=False where a quote is a letter like any other"
+            ) from None
+        raise ValueError(
+            f"{path}: got lines of unlike lengths ({reason}), expected {len(header)} fields in "
+            f"each, as in the first; put quotes around a field that holds {sep!r}, or pass sep=... "
+            "where the delimiter is another"
+        ) from None

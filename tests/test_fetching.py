@@ -1,0 +1,235 @@
+"""Where data comes from: places, sources, and what stands in their way."""
+
+import http.client
+import io
+import subprocess
+import sys
+import warnings
+import zipfile
+import zlib
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from recbook import files
+from recbook.data import (
+    MovieLens,
+    Split,
+    fetching,
+    load_gowalla,
+    load_movielens_100k,
+)
+from recbook.data import gowalla as gowalla_module
+from recbook.data import movielens as source
+
+
+def test_movielens_has_its_published_size(movielens: MovieLens) -> None:
+    assert movielens.ratings.shape == (100_000, 4)
+    assert movielens.items.shape == (1682, 4)
+    assert movielens.users.shape == (943, 5)
+    assert movielens.items["title"].iloc[0] == "Toy Story"
+    assert movielens.items["year"].isna().sum() == 1
+
+
+@pytest.fixture
+def raw(movielens: MovieLens) -> dict[str, bytes]:
+    return {name: (movielens.folder / name).read_bytes() for name in source._ML_MD5}
+
+
+@pytest.fixture
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No data in the environment's places, and no network."""
+    monkeypatch.delenv("RECBOOK_DATA", raising=False)
+    monkeypatch.setattr(fetching, "user_cache_path", lambda _: tmp_path / "cache")
+
+    def refuse(*_: object) -> dict[str, bytes]:
+        raise OSError("no network")
+
+    for module in (source, gowalla_module):
+        monkeypatch.setattr(module, "download", refuse)
+    monkeypatch.setattr(source, "_from_pypi", refuse)
+    return tmp_path
+
+
+def test_grouplens_archive_gives_the_same_files(
+    alone: Path, raw: dict[str, bytes], movielens: MovieLens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = []
+    for item, title, year, genres in movielens.items.itertuples(index=False):
+        flags = "|".join(str(int(genre in genres.split())) for genre in source._ML_GENRES)
+        full = "unknown" if pd.isna(year) else f"{title} ({year})" + " (V)" * (item == 1412)
+        lines.append(f"{item}|{full}|01-Jan-1995||url|{flags}\n")
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("ml-100k/u.item", "".join(lines).encode("latin-1"))
+        for name in ("u.data", "u.user"):
+            file.writestr(f"ml-100k/{name}", raw[name])
+    monkeypatch.setattr(source, "download", lambda _: archive.getvalue())
+    assert source._from_grouplens() == raw
+    assert load_movielens_100k(alone / "mine").folder == alone / "mine" / "ml-100k"
+
+
+def test_pypi_package_gives_the_same_files(
+    raw: dict[str, bytes], movielens: MovieLens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = movielens.items.astype({"year": "string"}).fillna({"year": ""})
+    lines = ["\t".join(row) for row in items.astype(str).itertuples(index=False)]
+    members = {
+        "inter": b"header\n" + raw["u.data"],
+        "item": "\n".join(["header", *lines]).encode(),
+        "user": b"header\n" + raw["u.user"].replace(b"|", b"\t"),
+    }
+
+    def pip(command: list[str], **_: object) -> subprocess.CompletedProcess:
+        with zipfile.ZipFile(Path(command[-2]) / "some.whl", "w") as wheel:
+            for kind, content in members.items():
+                wheel.writestr(f"recbole/dataset_example/ml-100k/ml-100k.{kind}", content)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(source.subprocess, "run", pip)
+    assert source._from_pypi() == raw
+
+    def fail(command: list[str], **_: object) -> subprocess.CompletedProcess:
+        return subprocess.CompletedProcess(command, 1, stderr="no such host")
+
+    monkeypatch.setattr(source.subprocess, "run", fail)
+    with pytest.raises(OSError, match=r"recbole==1\.2\.1 failed: no such host"):
+        source._from_pypi()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TimeoutError("timed out"),
+        zipfile.BadZipFile("a page that asks to log in"),
+        KeyError("no u.data in the archive"),
+        zlib.error("a damaged archive"),
+        http.client.BadStatusLine("no answer that is HTTP"),
+        http.client.IncompleteRead(b""),
+        StopIteration("no wheel in the folder"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_pypi_steps_in_however_grouplens_fails(
+    alone: Path, raw: dict[str, bytes], error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> dict[str, bytes]:
+        raise error
+
+    monkeypatch.setattr(source, "_from_grouplens", fail)
+    monkeypatch.setattr(source, "_from_pypi", lambda: raw)
+    assert len(load_movielens_100k().ratings) == 100_000
+
+
+def test_no_source_says_so_and_writes_nothing(alone: Path) -> None:
+    with pytest.raises(ConnectionError, match=r"(?s)GroupLens: no network.*PyPI: no network"):
+        load_movielens_100k()
+    assert not list(alone.rglob("*.*"))
+
+
+def test_wrong_digest_is_refused(
+    alone: Path, raw: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "_from_pypi", lambda: raw | {"u.data": raw["u.data"] + b"\n"})
+    with pytest.raises(ConnectionError, match=r"u\.data came with an unexpected digest"):
+        load_movielens_100k()
+    assert not list(alone.rglob("*.*"))
+
+
+def test_corrupted_cache_is_named_and_fetched_again(
+    alone: Path, raw: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "_from_pypi", lambda: raw)
+    path = load_movielens_100k().folder / "u.data"
+    path.write_bytes(raw["u.data"][:-1] + b"9")
+    with pytest.warns(UserWarning, match=r"u\.data is corrupted"):
+        load_movielens_100k()
+    assert path.read_bytes() == raw["u.data"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_movielens_100k()
+
+
+def test_places_in_order(
+    alone: Path, raw: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "_from_pypi", lambda: raw)
+    monkeypatch.setenv("RECBOOK_DATA", str(alone / "variable"))
+    assert load_movielens_100k().folder == alone / "variable" / "ml-100k"
+    assert load_movielens_100k(alone / "root").folder == alone / "variable" / "ml-100k"
+    monkeypatch.delenv("RECBOOK_DATA")
+    assert load_movielens_100k(alone / "root").folder == alone / "root" / "ml-100k"
+    assert load_movielens_100k().folder == alone / "cache" / "ml-100k"
+
+
+def test_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files.os, "replace", fail)
+    with pytest.raises(KeyboardInterrupt), files.atomic_file(tmp_path / "file") as file:
+        file.write(b"content")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_processes_at_once(
+    raw: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both see an empty cache and fill it; both end with the whole data."""
+    monkeypatch.delenv("RECBOOK_DATA", raising=False)
+    source = tmp_path / "source"
+    source.mkdir()
+    for name, content in raw.items():
+        (source / name).write_bytes(content)
+    script = """
+import os, time
+from pathlib import Path
+from recbook import data
+from recbook.data import fetching, movielens
+
+def fetch():
+    Path(f"ready-{os.getpid()}").touch()
+    while len(list(Path().glob("ready-*"))) < 2:
+        time.sleep(0.01)
+    return {path.name: path.read_bytes() for path in Path("source").iterdir()}
+
+movielens._fetch_movielens = fetch
+fetching.user_cache_path = lambda _: "cache"
+print(len(data.load_movielens_100k().ratings))
+"""
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", script], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    assert [process.communicate(timeout=60)[0] for process in both] == ["100000\n", "100000\n"]
+    assert len(list((tmp_path / "cache" / "ml-100k").iterdir())) == 3
+
+
+def test_gowalla_is_the_authors_split(gowalla: Split) -> None:
+    split = gowalla
+    assert (split.train.num_users, split.train.num_items) == (29_858, 40_981)
+    assert (len(split.train), len(split.test)) == (810_128, 217_242)
+    key = torch.cat([part.user * 40_981 + part.item for part in (split.train, split.test)])
+    assert len(key.unique()) == len(key)
+
+
+def test_damaged_copy_of_gowalla_is_named(alone: Path) -> None:
+    folder = alone / "gowalla"
+    folder.mkdir()
+    for name in ("train.txt.gz", "test.txt.gz"):
+        (folder / name).write_bytes(b"\x1f\x8b cut off")
+    with (
+        pytest.warns(UserWarning, match=r"train\.txt\.gz is corrupted"),
+        pytest.raises(ConnectionError, match="its authors' repository: no network"),
+    ):
+        load_gowalla(alone)
+
+
+def test_gowalla_from_elsewhere_is_refused(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gowalla_module, "download", lambda _: b"0 1 2\n1 0\n")
+    with pytest.raises(ConnectionError, match=r"train\.txt, test\.txt came with an unexpected"):
+        load_gowalla()
