@@ -43,6 +43,13 @@ def test_a_matrix_without_entries_or_rows() -> None:
     )
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+def test_torchs_own_checks_stay_as_they_were(enabled: bool) -> None:
+    with torch.sparse.check_sparse_tensor_invariants(enabled):
+        compressed(WHOLE)
+        assert torch.sparse.check_sparse_tensor_invariants.is_enabled() == enabled
+
+
 def test_rows_that_are_none() -> None:
     row, column, value = torch.tensor([0, 1]), torch.tensor([1, 0]), torch.ones(2)
     for wrong in (row.flip(0), torch.tensor([1, 1])):  # descending; columns 1, 0 of one row
