@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import nbformat
@@ -20,12 +21,18 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image, ImageOps
 
+from tools.execute import CELL_SECONDS
 from tools.notebook_check import (
+    OTHER_REACH,
+    REACH,
     Rules,
     notebook_problems,
     output_differences,
     picture_differences,
+    picture_reach,
+    pinned_matplotlib,
     pytest_load_initial_conftests,
+    pytest_terminal_summary,
     read_rules,
     text_differences,
 )
@@ -250,6 +257,65 @@ def test_picture_tolerance_widens() -> None:
     assert not picture_differ(chart(raised=0.01), "picture_tolerance=100")
 
 
+def test_pictures_are_compared_sharply_under_the_pinned_matplotlib_alone() -> None:
+    assert re.fullmatch(r"\d+\.\d+\.\d+", pinned_matplotlib())
+    assert picture_reach("3.11.2", "3.11.2") == picture_reach("3.11.0", "3.11.2") == REACH
+    assert picture_reach("3.10.0", "3.11.2") == picture_reach("4.11.2", "3.11.2") == OTHER_REACH
+
+
+@functools.cache
+def other_layout() -> str:
+    """Draw the chart as another matplotlib might: text a little larger, so the axes smaller."""
+    with plt.rc_context({"font.size": 10.5}):
+        return chart.__wrapped__()
+
+
+@pytest.mark.parametrize(
+    "fresh",
+    [
+        other_layout,
+        lambda: moved(chart(), 6, 4),
+        lambda: moved(chart(), 0, 0, wider=9),
+        lambda: chart(raised=0.01),  # what is given up there
+    ],
+    ids=["larger text", "moved", "wider", "curve a little higher"],
+)
+def test_another_matplotlib_may_lay_out_otherwise(fresh: Callable[[], str]) -> None:
+    assert picture_differences(chart(), fresh(), Rules())
+    assert not picture_differences(chart(), fresh(), Rules(reach=OTHER_REACH))
+
+
+@pytest.mark.parametrize(
+    "fresh",
+    [
+        lambda: chart(raised=0.02),
+        lambda: chart(raised=1.0),
+        lambda: chart(colour="C3"),
+        lambda: chart(bar=0.32),
+        lambda: chart(label=""),
+        lambda: moved(chart(), 0, 0, wider=10),
+        lambda: edited(chart(), lambda old: Image.new("RGB", old.size, "white")),
+    ],
+    ids=["curve moved", "curve gone", "colour", "bar", "label gone", "too wide", "blank"],
+)
+def test_another_matplotlib_must_show_the_same(fresh: Callable[[], str]) -> None:
+    assert picture_differences(chart(), fresh(), Rules(reach=OTHER_REACH))
+    assert picture_differences(fresh(), chart(), Rules(reach=OTHER_REACH))
+
+
+def test_the_summary_says_where_pictures_were_compared_coarsely(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines: list[str] = []
+    reporter = SimpleNamespace(write_line=lines.append)
+    monkeypatch.setattr("tools.notebook_check.version", lambda _: pinned_matplotlib())
+    pytest_terminal_summary(reporter)
+    assert not lines
+    monkeypatch.setattr("tools.notebook_check.version", lambda _: "3.10.0")
+    pytest_terminal_summary(reporter)
+    assert "within 8 pixels" in lines[0] and "matplotlib 3.10.0" in lines[0]
+
+
 # Outputs
 
 
@@ -291,6 +357,7 @@ def test_a_picture_must_be_on_both_sides() -> None:
     assert outputs_differ([with_picture], [without])
     assert outputs_differ([without], [with_picture])
     assert outputs_differ([with_picture], [display(plain="<Figure>", png=chart(raised=0.05))])
+    assert output_differences([with_picture], [without], Rules(reach=OTHER_REACH))
 
 
 def test_the_random_names_of_a_styled_table_do_not_count() -> None:
@@ -566,7 +633,7 @@ def test_unfit_notebooks_fail_at_collection(folder: Path, tmp_path: Path) -> Non
 def test_the_default_timeout_yields_to_the_command_line() -> None:
     arguments = ["--nbval-cell-timeout=3"]
     pytest_load_initial_conftests(arguments)
-    assert arguments == ["--nbval-cell-timeout=170", "--nbval-cell-timeout=3"]
+    assert arguments == [f"--nbval-cell-timeout={CELL_SECONDS}", "--nbval-cell-timeout=3"]
 
 
 STUBBORN = """

@@ -11,6 +11,9 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
+# How long a cell may take, here and in the notebook check: many times what the slowest takes, so
+# that a slow machine passes, and a cell that never ends is still stopped.
+CELL_SECONDS = 600
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -25,7 +28,7 @@ def execute(path: Path) -> None:
     NotebookClient(
         notebook,
         kernel_name="python3",
-        timeout=600,
+        timeout=CELL_SECONDS,
         record_timing=False,
         coalesce_streams=True,
         resources={"metadata": {"path": str(path.parent)}},
