@@ -1,5 +1,7 @@
 # `make book` and `make test` do all set-up; a second call does none again.
 PYTHON ?= python3
+# What runs with other versions: PYTHON where it is given, else the Python that the run is about.
+named = $(if $(filter file,$(origin PYTHON)),$(1),$(PYTHON))
 CHAPTER ?=
 PY := .venv/bin/python
 STAMP := .venv/.set-up
@@ -15,13 +17,26 @@ unexport JUPYTER_PATH MPLBACKEND  # chapters run in .venv's kernel and draw inli
 TWO := -n 2 --dist loadfile  # two processes, each file's tests in one of them
 BUILD := jupyter-book build . --all -W -n --keep-going
 
+# $(call check-python,INTERPRETER): stop where it is missing or too old.
+define check-python
+$(1) -c "" 2> /dev/null || { echo "there is no $(1) that runs: install it, or name another one: make PYTHON=python3.12 ..."; exit 1; }; \
+$(1) -c 'import sys; v = sys.version.split()[0]; sys.version_info >= (3, 11) or sys.exit("recbook needs Python 3.11 or newer, $(1) is " + v + "; name another one: make PYTHON=python3.12 ...")'
+endef
+# $(call in-versions,RUN,INTERPRETER): set up RUN's environment; what follows are arguments of its Python.
+define in-versions
+@$(call check-python,$(2))
+$(2) -m tools.versions $(1)
+PATH="$(CURDIR)/.venv-$(1)/bin:$$PATH" .venv-$(1)/bin/python
+endef
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help book test lint unit notebooks colab execute render bench results format constraints clean
+.PHONY: help book test lint unit notebooks colab execute render bench results format constraints clean \
+	test-oldest test-newest colab-versions
 
 help:  ## list what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 book: $(STAMP)  ## execute every chapter on the real data, then render the site
 	@rm -rf _build/html && mkdir -p _build
@@ -46,6 +61,16 @@ notebooks: $(STAMP)  ## execute chapters and compare with their outputs [CHAPTER
 colab: $(STAMP)  ## the same from a wheel in a new environment, as in Colab, two chapters at a time
 	$(PY) -m tools.bare _build/bare
 	$(PY) -m pytest -v $(TWO) -p tools.notebook_check --nbval --bare _build/bare $(CHAPTERS)
+
+test-oldest:  ## unit tests with the lowest version of every range [PYTHON=python3.12]
+	$(call in-versions,oldest,$(call named,python3.11)) -m pytest
+
+test-newest:  ## unit tests with the newest version of every range [PYTHON=python3.13]
+	$(call in-versions,newest,$(PYTHON)) -m pytest
+
+# Colab's old jupyter_client warns in the process that compares; what a chapter warns of is an output.
+colab-versions:  ## execute chapters with Colab's versions and compare [CHAPTER=07]
+	$(call in-versions,colab,$(call named,python3.13)) -m pytest -v -W default -p tools.notebook_check --nbval --nbval-current-env $(CHAPTERS)
 
 execute: $(STAMP)  ## for authors: execute chapters in place and store the outputs [CHAPTER=07]
 	$(PY) -m tools.execute $(CHAPTERS)
@@ -77,10 +102,10 @@ constraints: $(STAMP)  ## pin what .venv holds
 	@mv constraints.new constraints.txt
 
 clean:  ## remove what was built, and the environment
-	rm -rf _build .venv build *.egg-info
+	rm -rf _build .venv .venv-* build *.egg-info
 
 $(STAMP): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.version_info >= (3, 11) or sys.exit("recbook needs Python 3.11 or newer, $(PYTHON) is " + v + "; name another one: make PYTHON=python3.12 ...")'
+	@$(call check-python,$(PYTHON))
 	$(PYTHON) -m venv .venv
 	$(PY) -m pip install -c constraints.txt -e '.[book,dev]'
 	TQDM_DISABLE= $(PY) -c 'from recbook.data import load_movielens_100k; print("MovieLens-100K is in", load_movielens_100k().folder)'
