@@ -63,10 +63,10 @@ colab: $(STAMP)  ## the same from a wheel in a new environment, as in Colab, two
 	$(PY) -m pytest -v $(TWO) -p tools.notebook_check --nbval --bare _build/bare $(CHAPTERS)
 
 test-oldest:  ## unit tests with the lowest version of every range [PYTHON=python3.12]
-	$(call in-versions,oldest,$(call named,python3.11)) -m pytest
+	$(call in-versions,oldest,$(call named,python3.11)) -m pytest $(TWO)
 
 test-newest:  ## unit tests with the newest version of every range [PYTHON=python3.13]
-	$(call in-versions,newest,$(PYTHON)) -m pytest
+	$(call in-versions,newest,$(PYTHON)) -m pytest $(TWO)
 
 # Colab's old jupyter_client warns in the process that compares; what a chapter warns of is an output.
 colab-versions:  ## execute chapters with Colab's versions and compare [CHAPTER=07]
