@@ -98,7 +98,7 @@ def test_before_fit(model: BaseRecommender) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: EASE(0), "reg=0, expected more than 0: .* singular"),
+        (lambda: EASE(0), "reg=0, expected a number above 0; .* singular"),
         (lambda: ItemKNN(0), "num_neighbors=0, expected 1"),
         (lambda: GFCF(0), "num_frequencies=0"),
         (lambda: GFCF(4, alpha=-1), "alpha=-1"),

@@ -264,7 +264,7 @@ def test_permuting_items_permutes_ngcf(toy: Interactions) -> None:
     ("change", "message"),
     [
         ({"num_layers": -1}, "got num_layers=-1"),
-        ({"dropout": 1.0}, "got dropout=1.0, expected a probability below 1"),
+        ({"dropout": 1.0}, "got dropout=1.0, expected a share from 0 to below 1"),
         ({"embedding_dim": 0}, "got embedding_dim=0"),
     ],
 )

@@ -6,6 +6,7 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from recbook.checks import check_count, check_number
 from recbook.data import Interactions
 from recbook.models.base import BaseRecommender
 
@@ -26,11 +27,17 @@ class ImplicitALS(BaseRecommender):
         alpha: how many times as much a one weighs as a zero.
         regularization: weight of the penalty.
 
+    Raises:
+        ValueError: on numbers out of range.
+
     Reference: Hu, Koren and Volinsky, Collaborative Filtering for Implicit Feedback Datasets, ICDM
     2008; https://github.com/benfred/implicit.
     """
 
     def __init__(self, factors: int = 32, alpha: float = 5, regularization: float = 1) -> None:
+        check_count("factors", factors)
+        check_number("alpha", alpha, above=0)
+        check_number("regularization", regularization, least=0)
         self.settings = {"factors": factors, "alpha": alpha, "regularization": regularization}
 
     def fit(self, train: Interactions) -> ImplicitALS:

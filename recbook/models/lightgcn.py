@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import NoneType
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch_geometric.nn import MessagePassing
 
+from recbook.checks import check_count, check_kind, check_tensor
 from recbook.graph import edge_norm, is_adjacency, layer_mean, layer_mean_at, propagate
 from recbook.models.base import EmbeddingModel
 
@@ -42,8 +45,10 @@ class LightGCNConv(MessagePassing):
             Shape ``(num_nodes, embedding_dim)``.
 
         Raises:
+            TypeError: on an ``x`` that is no tensor of floats.
             ValueError: where ``graph`` is neither of the two, or of another number of nodes.
         """
+        check_tensor("x", x, "num_nodes", "embedding_dim")
         norm = None if is_adjacency(graph, len(x)) else edge_norm(graph, len(x))
         return self.propagate(graph, x=x, norm=norm)
 
@@ -92,8 +97,8 @@ class LightGCN(EmbeddingModel):
         cosine: bool | None = None,
     ) -> None:
         super().__init__(num_users, num_items, embedding_dim, std)
-        if num_layers < 0:
-            raise ValueError(f"got num_layers={num_layers}, expected 0 or more")
+        check_count("num_layers", num_layers, least=0)
+        check_kind("cosine", cosine, (bool, NoneType))
         self.num_layers, self.cosine = num_layers, cosine
         self.conv = LightGCNConv()
         self.reset_parameters()

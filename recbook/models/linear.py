@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from recbook.checks import check_count, check_number
 from recbook.data import Interactions
 from recbook.graph import normalized_matrix
 from recbook.models.base import BaseRecommender
@@ -40,9 +41,7 @@ class PureSVD(BaseRecommender):
     """
 
     def __init__(self, embedding_dim: int = 12) -> None:
-        if embedding_dim < 1:
-            raise ValueError(f"got embedding_dim={embedding_dim}, expected 1 or more")
-        self.embedding_dim = embedding_dim
+        self.embedding_dim = check_count("embedding_dim", embedding_dim)
 
     def fit(self, train: Interactions) -> PureSVD:
         """Factorise the matrix of the train interactions."""
@@ -87,12 +86,8 @@ class EASE(BaseRecommender):
     """
 
     def __init__(self, reg: float = 400) -> None:
-        if not reg > 0:
-            raise ValueError(
-                f"got reg={reg}, expected more than 0: two items with the same users make the "
-                "matrix singular, and nothing else keeps it from that; try 100"
-            )
-        self.reg = reg
+        hint = "two items with the same users would make the matrix singular; try 100"
+        self.reg = check_number("reg", reg, above=0, hint=hint)
 
     def fit(self, train: Interactions) -> EASE:
         """Invert the item-item matrix."""
@@ -142,12 +137,8 @@ class GFCF(BaseRecommender):
     """
 
     def __init__(self, num_frequencies: int = 64, alpha: float = 0.3) -> None:
-        if num_frequencies < 1 or alpha < 0:
-            raise ValueError(
-                f"got num_frequencies={num_frequencies} and alpha={alpha}, expected 1 or more and "
-                "0 or more"
-            )
-        self.num_frequencies, self.alpha = num_frequencies, alpha
+        self.num_frequencies = check_count("num_frequencies", num_frequencies)
+        self.alpha = check_number("alpha", alpha, least=0)
 
     def fit(self, train: Interactions) -> GFCF:
         """Normalise the matrix and find its smoothest signals."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from types import NoneType
+
 import torch.nn.functional as F
 from torch import Tensor
 
+from recbook.checks import check_kind
 from recbook.models.base import EmbeddingModel
 
 __all__ = ["MatrixFactorization"]
@@ -41,6 +44,7 @@ class MatrixFactorization(EmbeddingModel):
         cosine: bool | None = None,
     ) -> None:
         super().__init__(num_users, num_items, embedding_dim, std)
+        check_kind("cosine", cosine, (bool, NoneType))
         self.cosine = cosine
         self.reset_parameters()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from recbook.checks import check_count
 from recbook.data import Interactions
 from recbook.models.base import BaseRecommender
 from recbook.sparse import inv_sqrt
@@ -38,9 +39,7 @@ class ItemKNN(BaseRecommender):
     """
 
     def __init__(self, num_neighbors: int = 100) -> None:
-        if num_neighbors < 1:
-            raise ValueError(f"got num_neighbors={num_neighbors}, expected 1 or more")
-        self.num_neighbors = num_neighbors
+        self.num_neighbors = check_count("num_neighbors", num_neighbors)
 
     def fit(self, train: Interactions) -> ItemKNN:
         """Compare all pairs of items, and keep each item's nearest."""

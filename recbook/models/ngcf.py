@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch_geometric.nn import MessagePassing
 
+from recbook.checks import check_count, check_kind, check_seed, check_share, check_tensor
 from recbook.graph import edge_norm, is_adjacency, propagate
 from recbook.models.base import EmbeddingModel
 
@@ -47,6 +48,10 @@ class NGCFConv(MessagePassing):
         self, in_channels: int, out_channels: int, dropout: float = 0.1, bias: bool = False
     ) -> None:
         super().__init__(aggr="add")
+        check_count("in_channels", in_channels)
+        check_count("out_channels", out_channels)
+        check_share("dropout", dropout, zero=True)
+        check_kind("bias", bias, bool)
         self.lin_1 = nn.Linear(in_channels, out_channels, bias=bias)
         self.lin_2 = nn.Linear(in_channels, out_channels, bias=bias)
         self.dropout = dropout
@@ -63,8 +68,10 @@ class NGCFConv(MessagePassing):
             Shape ``(num_nodes, out_channels)``.
 
         Raises:
+            TypeError: on an ``x`` that is no tensor of floats.
             ValueError: where ``graph`` is neither of the two, or of another number of nodes.
         """
+        check_tensor("x", x, "num_nodes", self.lin_1.in_features)
         norm = None if is_adjacency(graph, len(x)) else edge_norm(graph, len(x))
         out = self.propagate(graph, x=x, norm=norm)
         if norm is not None:  # message_and_aggregate has the node's own already
@@ -117,10 +124,9 @@ class NGCF(EmbeddingModel):
         bias: bool = False,
     ) -> None:
         super().__init__(num_users, num_items, embedding_dim)
-        if num_layers < 0:
-            raise ValueError(f"got num_layers={num_layers}, expected 0 or more")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"got dropout={dropout}, expected a probability below 1, e.g. 0.1")
+        check_count("num_layers", num_layers, least=0)
+        check_share("dropout", dropout, zero=True)
+        check_kind("bias", bias, bool)
         self.num_layers, self.dropout, self.bias = num_layers, dropout, bias
         self.convs = nn.ModuleList(
             NGCFConv(embedding_dim, embedding_dim, dropout, bias) for _ in range(num_layers)
@@ -129,6 +135,7 @@ class NGCF(EmbeddingModel):
 
     def reset_parameters(self, seed: int = 0) -> None:
         """Draw embeddings and weights anew by Xavier's rule, biases as ``nn.Linear`` does."""
+        check_seed(seed)
         generator = torch.Generator().manual_seed(seed)
         for parameter in self.parameters():
             if parameter.ndim == 2:
