@@ -242,7 +242,7 @@ def check_tensor(
     return value
 
 
-def check_kind(name: str, value: Any, kind: type | tuple[type, ...], hint: str = "") -> None:
+def check_kind(name: str, value: Any, kind: Any, hint: str = "") -> None:
     """An instance of a class, or of one of several.
 
     >>> check_kind("train", [0, 1], dict, hint="see Interactions.from_pairs")

@@ -16,7 +16,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Protocol
 
-from recbook.checks import check_count, check_kind
+from recbook.checks import check_count, check_kind, check_path
 from recbook.data import Split
 from recbook.evaluation import Recommender, evaluate
 from recbook.models import (
@@ -140,6 +140,7 @@ def tune(family: Family, split: Split, k: int = 20) -> Choice:
 
 def closed_form(model: Callable[..., Any]) -> Fit:
     """How to fit a model that has ``fit(train)``."""
+    check_kind("model", model, Callable, hint="that returns a model")
 
     def fit(
         split: Split, settings: Settings, seed: int, k: int = 20
@@ -150,7 +151,7 @@ def closed_form(model: Callable[..., Any]) -> Fit:
 
 
 def trained(
-    model: Callable[..., Any], patience: int = 8, folder: Path | None = None, **fixed: Any
+    model: Callable[..., Any], patience: int = 8, folder: str | Path | None = None, **fixed: Any
 ) -> Fit:
     """How to fit a model that is trained.
 
@@ -163,6 +164,9 @@ def trained(
         folder: each training keeps a checkpoint there, and goes on from it; None keeps none.
         **fixed: for ``train``, as are all other settings.
     """
+    check_kind("model", model, Callable, hint="that returns a model")
+    check_count("patience", patience)
+    folder = None if folder is None else check_path("folder", folder)
 
     def fit(
         split: Split, settings: Settings, seed: int, k: int = 20

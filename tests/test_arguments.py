@@ -10,6 +10,7 @@ arguments must be left as they were. A public callable without an entry turns a 
 import inspect
 import math
 import pkgutil
+import re
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -64,14 +65,10 @@ Kind = Callable[[], Wrong]
 # Callables that still accept something in silence, or refuse it in others' words. To be emptied.
 KNOWN_GAPS = set(
     """
-    BaseRecommender.recommend EASE.fit EASE.score
-    EmbeddingModel.reset_parameters EmbeddingModel.score GFCF.fit
-    GFCF.score ImplicitALS.fit ImplicitALS.score Interactions.dense_rows
-    ItemKNN.fit ItemKNN.score LightGCN
-    MatrixFactorization NGCF Popularity.fit
-    Popularity.score PureSVD.fit PureSVD.score closed_form evaluate given_split
-    global_time_split load_gowalla load_movielens_100k pairs_digest per_user_time_split random_split
-    read_interactions to_implicit top_k train trained
+    BaseRecommender.recommend EASE.fit EASE.score EmbeddingModel.reset_parameters
+    EmbeddingModel.score GFCF.fit GFCF.score ImplicitALS.fit ImplicitALS.score ItemKNN.fit
+    ItemKNN.score LightGCN MatrixFactorization NGCF Popularity.fit Popularity.score PureSVD.fit
+    PureSVD.score evaluate top_k train
     """.split()
 )
 
@@ -421,7 +418,17 @@ ENTRIES: dict[str, Entry] = {
         second=(toy, optional(part(None, empty=True))),
     ),
     "read_interactions": entry(
-        recbook.data.read_interactions, source=(frame, lambda: frames()() | path())
+        recbook.data.read_interactions,
+        source=(frame, lambda: frames()() | but(path(), "bytes")),
+        sep=(value(None), optional(lambda: but(instance(), "text") | {"bytes": b","})),
+        encoding=(value(None), optional(lambda: but(instance(), "text") | {"bytes": b"a"})),
+        names=(value(None), optional(lambda: OTHERS | {"a number": 3})),
+        quotes=(value(True), flag),
+        ids=(value(None), optional(choice)),
+        date_format=(value(None), optional(lambda: but(instance(), "text"))),
+        duplicates=(value("refuse"), choice),
+        user_id=(value("user_id"), choice),
+        rating=(value("rating"), optional(choice)),
     ),
     "to_implicit": entry(
         recbook.data.to_implicit,
@@ -808,6 +815,7 @@ EXEMPT = {
     "fetch_first": "given names and sources by the loaders",
     "find_folder": "given names and digests by the loaders, which check root",
     "md5": "of bytes",
+    "read_table": "given a source by read_interactions",
     "read_stored": "given a path by find_folder",
     "descend": "a step of train, which has checked what reaches it",
     "new_adam": "a step of train, which has checked what reaches it",
@@ -892,7 +900,7 @@ def frozen(x: Any) -> Any:
     if isinstance(x, np.ndarray):
         return x.dtype, x.shape, x.tolist()
     if isinstance(x, pd.DataFrame | pd.Series):
-        return str(x.dtypes), x.to_dict(), x.index.tolist()
+        return str(x.dtypes), x.to_csv()
     if isinstance(x, Interactions):
         return frozen(x.user), frozen(x.item), x.num_users, x.num_items
     if isinstance(x, Split):
@@ -922,7 +930,9 @@ def fault_of(call: Callable[..., Any], arguments: dict[str, Any]) -> str | None:
         message = str(error)
         if PACKAGE not in innermost(error).parents:
             return f"in others' words: {type(error).__name__}: {message[:90]}"
-        if not ("got" in message and "expected" in message):
+        if not re.search(
+            r"(got|^column|^no |duplicate|is not there).*expected", message, re.DOTALL
+        ):
             return f"does not say what it got and expected: {message[:90]}"
     except Exception as error:
         return f"{type(error).__name__}: {str(error)[:90]}"

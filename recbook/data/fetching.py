@@ -14,6 +14,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 from tqdm.auto import tqdm
 
+from recbook.checks import check_path
 from recbook.files import atomic_file
 
 __all__ = ["TIMEOUT", "download", "fetch_first", "find_folder", "md5", "read_stored"]
@@ -29,6 +30,8 @@ def find_folder(
     fetch: Callable[[], dict[str, bytes]],
 ) -> Path:
     """The first folder with every file whole, else the first place, filled by ``fetch``."""
+    if root is not None:
+        check_path("root", root)
     places = [root, os.environ.get("RECBOOK_DATA"), user_cache_path("recbook")]
     folders = [Path(place).expanduser() / name for place in places if place]
     for folder in folders:

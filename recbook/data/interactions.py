@@ -133,8 +133,9 @@ class Interactions:
 
     def dense_rows(self, users: Tensor) -> Tensor:
         """Rows of the interaction matrix, ``bool`` of shape ``(len(users), num_items)``."""
+        pairs = self.pairs_of(users)
         rows = torch.zeros(len(users), self.num_items, dtype=torch.bool)
-        rows[self.pairs_of(users)] = True
+        rows[pairs] = True
         return rows
 
 
@@ -186,6 +187,7 @@ def pairs_digest(*parts: Interactions | None) -> str:
     digest = hashlib.sha256()
     for part in parts:
         if part is not None:
+            check_part("parts", part, empty=True)
             digest.update(f"{part.num_users} x {part.num_items}:".encode())
             pairs = (part.user * part.num_items + part.item).sort().values
             digest.update(pairs.numpy().astype("<i8").tobytes())
