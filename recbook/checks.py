@@ -255,8 +255,8 @@ def check_kind(name: str, value: Any, kind: Any, hint: str = "") -> None:
         raise TypeError(f"got {name}={_short(value)}, expected {expected}{_then(hint)}")
 
 
-def check_path(name: str, value: Any) -> Path:
-    """A path of a file or folder, there or not.
+def check_path(name: str, value: Any, file: bool = False) -> Path:
+    """A path of a file or folder, there or not; with ``file`` not that of a folder.
 
     >>> check_path("path", 7)
     Traceback (most recent call last):
@@ -267,7 +267,10 @@ def check_path(name: str, value: Any) -> Path:
         raise TypeError(f"got {name}={_short(value)}, {expected}")
     if not os.fspath(value) or "\0" in str(value):
         raise ValueError(f"got {name}={_short(value)}, {expected}")
-    return Path(value)
+    path = Path(value)
+    if file and path.is_dir():
+        raise ValueError(f"got {name}={str(path)!r}, a folder, {expected}")
+    return path
 
 
 def check_seed(value: Any) -> int:

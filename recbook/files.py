@@ -38,11 +38,8 @@ def atomic_file(path: str | Path, previous: str | Path | None = None) -> Iterato
     ...     print(Path(folder, "list.txt").read_text())
     Alien
     """
-    path = check_path("path", path)
-    previous = None if previous is None else check_path("previous", previous)
-    for name, where in (("path", path), ("previous", previous)):
-        if where is not None and where.is_dir():
-            raise ValueError(f"got {name}={str(where)!r}, a folder, expected the path of a file")
+    path = check_path("path", path, file=True)
+    previous = None if previous is None else check_path("previous", previous, file=True)
     new = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:

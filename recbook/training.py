@@ -18,7 +18,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from recbook import checkpoint as checkpoints
-from recbook.checks import check_device
+from recbook.checks import check_device, check_path
 from recbook.data import Interactions, Split, pairs_digest
 from recbook.evaluation import evaluate
 from recbook.graph import train_adjacency
@@ -156,6 +156,8 @@ def train(
     }  # fmt: skip
     settings = recipe(loss, asked) | {"seed": seed, "patience": patience, "k": k}
     check_training(model, split, settings)
+    if checkpoint is not None:
+        check_path("checkpoint", checkpoint, file=True)
     run = _Run(model, split, settings, device)
     if checkpoint is not None:
         run.resume(checkpoint)

@@ -68,7 +68,7 @@ KNOWN_GAPS = set(
     BaseRecommender.recommend EASE.fit EASE.score EmbeddingModel.reset_parameters
     EmbeddingModel.score GFCF.fit GFCF.score ImplicitALS.fit ImplicitALS.score ItemKNN.fit
     ItemKNN.score LightGCN MatrixFactorization NGCF Popularity.fit Popularity.score PureSVD.fit
-    PureSVD.score evaluate top_k train
+    PureSVD.score evaluate top_k
     """.split()
 )
 
@@ -745,7 +745,7 @@ ENTRIES: dict[str, Entry] = {
             value("random"),
             lambda: but(OTHERS, "None") | {"another size": torch.zeros(7, 3)},
         ),
-        checkpoint=(value(None), optional(path)),
+        checkpoint=(value(None), optional(lambda: path() | {"a folder": "."})),
         device=(value(None), device),
     ),
     "closed_form": entry(closed_form, model=(value(EASE), function)),

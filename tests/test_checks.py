@@ -301,7 +301,11 @@ def test_kinds() -> None:
         check_kind("x", ["a long list of words"] * 9, int)
 
 
-def test_paths() -> None:
+def test_paths(tmp_path: Path) -> None:
+    assert check_path("path", tmp_path) == tmp_path
+    assert check_path("path", tmp_path / "new", file=True) == tmp_path / "new"
+    with pytest.raises(ValueError, match=r"got path='.*', a folder, expected the path of a file"):
+        check_path("path", tmp_path, file=True)
     assert check_path("path", "a/b") == check_path("path", Path("a/b")) == Path("a/b")
     for value in (7, None, ["a"], b"a"):
         with pytest.raises(TypeError, match=r"got path=.*, expected the path of a file"):
