@@ -1,13 +1,16 @@
 """Where data comes from: places, sources, and what stands in their way."""
 
+import gzip
 import http.client
 import io
+import shutil
 import subprocess
 import sys
 import warnings
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -23,6 +26,8 @@ from recbook.data import (
 )
 from recbook.data import gowalla as gowalla_module
 from recbook.data import movielens as source
+
+FROM_PYPI = source._from_pypi  # which the tests below replace
 
 
 def test_movielens_has_its_published_size(movielens: MovieLens) -> None:
@@ -43,6 +48,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No data in the environment's places, and no network."""
     monkeypatch.delenv("RECBOOK_DATA", raising=False)
     monkeypatch.setattr(fetching, "user_cache_path", lambda _: tmp_path / "cache")
+    monkeypatch.setattr(fetching, "gettempdir", lambda: tmp_path / "tmp")
 
     def refuse(*_: object) -> dict[str, bytes]:
         raise OSError("no network")
@@ -54,16 +60,11 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_grouplens_archive_gives_the_same_files(
-    alone: Path, raw: dict[str, bytes], movielens: MovieLens, monkeypatch: pytest.MonkeyPatch
+    alone: Path, raw: dict[str, bytes], u_item: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines = []
-    for item, title, year, genres in movielens.items.itertuples(index=False):
-        flags = "|".join(str(int(genre in genres.split())) for genre in source._ML_GENRES)
-        full = "unknown" if pd.isna(year) else f"{title} ({year})" + " (V)" * (item == 1412)
-        lines.append(f"{item}|{full}|01-Jan-1995||url|{flags}\n")
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
-        file.writestr("ml-100k/u.item", "".join(lines).encode("latin-1"))
+        file.writestr("ml-100k/u.item", u_item)
         for name in ("u.data", "u.user"):
             file.writestr(f"ml-100k/{name}", raw[name])
     monkeypatch.setattr(source, "download", lambda _: archive.getvalue())
@@ -82,11 +83,12 @@ def test_pypi_package_gives_the_same_files(
         "user": b"header\n" + raw["u.user"].replace(b"|", b"\t"),
     }
 
-    def pip(command: list[str], **_: object) -> subprocess.CompletedProcess:
+    def pip(command: list[str], timeout: float, **_: object) -> subprocess.CompletedProcess:
+        assert "--only-binary=:all:" in command and timeout < 300  # runs no setup.py, and ends
         with zipfile.ZipFile(Path(command[-2]) / "some.whl", "w") as wheel:
             for kind, content in members.items():
                 wheel.writestr(f"recbole/dataset_example/ml-100k/ml-100k.{kind}", content)
-        return subprocess.CompletedProcess(command, 0)
+        return subprocess.CompletedProcess(command, 0, stderr="")
 
     monkeypatch.setattr(source.subprocess, "run", pip)
     assert source._from_pypi() == raw
@@ -97,6 +99,24 @@ def test_pypi_package_gives_the_same_files(
     monkeypatch.setattr(source.subprocess, "run", fail)
     with pytest.raises(OSError, match=r"recbole==1\.2\.1 failed: no such host"):
         source._from_pypi()
+
+    def hang(command: list[str], timeout: float, **_: object) -> None:
+        raise subprocess.TimeoutExpired(command, timeout)
+
+    monkeypatch.setattr(source.subprocess, "run", hang)
+    with pytest.raises(OSError, match=r"recbole==1\.2\.1 took over 120 seconds"):
+        source._from_pypi()
+
+
+def test_without_pip_it_says_so(
+    alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = tmp_path / "python"
+    bare.write_text(f"#!/bin/sh\nexec {sys.executable} -S -I -m pip")  # no site, so no packages
+    bare.chmod(0o755)
+    monkeypatch.setattr(source.sys, "executable", str(bare))
+    with pytest.raises(OSError, match="this Python has no pip; python -m ensurepip"):
+        FROM_PYPI()
 
 
 @pytest.mark.parametrize(
@@ -162,6 +182,118 @@ def test_places_in_order(
     monkeypatch.delenv("RECBOOK_DATA")
     assert load_movielens_100k(alone / "root").folder == alone / "root" / "ml-100k"
     assert load_movielens_100k().folder == alone / "cache" / "ml-100k"
+
+
+@pytest.fixture
+def u_item(movielens: MovieLens) -> bytes:
+    """``u.item`` as GroupLens has it, as far as the loader reads it."""
+    lines = []
+    for item, title, year, genres in movielens.items.itertuples(index=False):
+        flags = "|".join(str(int(genre in genres.split())) for genre in source._ML_GENRES)
+        full = "unknown" if pd.isna(year) else f"{title} ({year})" + " (V)" * (item == 1412)
+        lines.append(f"{item}|{full}|01-Jan-1995||url|{flags}\n")
+    return "".join(lines).encode("latin-1")
+
+
+@pytest.mark.parametrize("root", [".", "ml-100k"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_grouplens_own_folder_needs_no_network(
+    alone: Path,
+    raw: dict[str, bytes],
+    u_item: bytes,
+    movielens: MovieLens,
+    root: str,
+    packed: bool,
+) -> None:
+    folder = alone / "ml-100k"
+    folder.mkdir()
+    for name, content in {**raw, "u.item": u_item}.items():
+        if name != "items.tsv":
+            path = folder / (name + ".gz" * packed)
+            path.write_bytes(gzip.compress(content) if packed else content)
+    loaded = load_movielens_100k(alone / root)
+    assert loaded.folder == folder
+    for table in ("ratings", "items", "users"):
+        assert getattr(loaded, table).equals(getattr(movielens, table))
+
+
+def test_a_damaged_u_item_is_named(alone: Path, raw: dict[str, bytes]) -> None:
+    folder = alone / "ml-100k"
+    folder.mkdir()
+    for name in ("u.data", "u.user"):
+        (folder / name).write_bytes(raw[name])
+    (folder / "u.item").write_bytes(b"1|Toy Story\n")
+    with (
+        pytest.warns(UserWarning, match=r"u\.item is corrupted") as seen,
+        pytest.raises(ConnectionError, match=r"copy the folder ml-100k with its u\.data, u\.user"),
+    ):
+        load_movielens_100k(alone)
+    assert seen[0].filename == __file__
+
+
+def test_files_that_cannot_be_read_are_named_and_fetched_again(
+    alone: Path, raw: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "_from_pypi", lambda: raw)
+    folder = load_movielens_100k(alone / "theirs").folder
+    assert folder is not None
+    read = Path.read_bytes
+
+    def refuse(path: Path) -> bytes:
+        if path.parent == folder:
+            raise PermissionError(13, "Permission denied")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setenv("RECBOOK_DATA", str(alone / "mine"))
+    with pytest.warns(UserWarning, match=r"cannot be read \(Permission denied\); looking"):
+        load_movielens_100k(alone / "theirs")
+
+
+def test_a_place_that_cannot_be_written_gives_way_to_the_next(
+    alone: Path, raw: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "_from_pypi", lambda: raw)
+    (alone / "a file").touch()  # no folder can be made in it, not even by root
+    with pytest.warns(UserWarning, match=r"cannot be written: .*a file.*; it is stored in .*cache"):
+        loaded = load_movielens_100k(alone / "a file")
+    assert loaded.folder == alone / "cache" / "ml-100k"
+
+
+def test_where_nothing_can_be_written_it_stays_in_memory(
+    alone: Path, raw: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "_from_pypi", lambda: raw)
+    (alone / "cache").touch()
+    monkeypatch.setenv("RECBOOK_DATA", str(alone / "cache" / "deeper"))
+    with pytest.warns(UserWarning, match="it is stored in .*tmp.recbook"):
+        assert load_movielens_100k().folder == alone / "tmp" / "recbook" / "ml-100k"
+    shutil.rmtree(alone / "tmp")
+    (alone / "tmp").touch()
+    with pytest.warns(UserWarning, match="kept in memory alone; set RECBOOK_DATA") as seen:
+        loaded = load_movielens_100k()
+    assert loaded.folder is None and loaded.ratings.shape == (100_000, 4)
+    assert seen[0].filename == __file__
+    monkeypatch.setenv("RECBOOK_DATA", str(alone / "better"))  # as the warning advises
+    assert load_movielens_100k().folder == alone / "better" / "ml-100k"
+
+
+def test_other_users_can_read_what_is_stored(
+    alone: Path, raw: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "_from_pypi", lambda: raw)
+    folder = load_movielens_100k().folder
+    assert folder is not None
+    (alone / "any").touch()
+    for path in folder.iterdir():
+        assert path.stat().st_mode == (alone / "any").stat().st_mode
+
+
+@pytest.mark.parametrize("root", [7, b"data", ["data"], True], ids=str)
+def test_a_root_that_is_no_path(alone: Path, root: Any) -> None:
+    for load in (load_movielens_100k, load_gowalla):
+        with pytest.raises(TypeError, match=r"got root=.*, expected the path"):
+            load(root)
 
 
 def test_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

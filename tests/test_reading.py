@@ -82,7 +82,7 @@ def test_ids_may_be_numbers_where_that_is_asked_for(write: Callable[..., Path]) 
     assert rows.dtypes.tolist() == ["int64", "int64"]
     assert rows.values.tolist() == [[7, 1], [8, 2]]
     bad = write("user_id,item_id\n7,1\nx8,2\n")
-    with pytest.raises(ValueError, match=r"'user_id' has the id 'x8' in row 2.*leave out ids="):
+    with pytest.raises(ValueError, match=r"'user_id': got the id 'x8' in row 2.*leave out ids="):
         read_interactions(bad, ids="number")
     assert read_interactions(bad).values.tolist() == [["7", "1"], ["x8", "2"]]
 
@@ -139,7 +139,9 @@ def test_an_encoding_that_does_not_say_what_it_is(write: Callable[..., Path]) ->
         assert read_interactions(path).values.tolist() == [["zoë", "amélie"]]
     assert seen[0].filename == __file__
     assert read_interactions(path, encoding="latin-1").values.tolist() == [["zoë", "amélie"]]
-    with pytest.raises(ValueError, match=r"line 2 is not ascii, .* e\.g\. encoding='latin-1'"):
+    with pytest.raises(
+        ValueError, match=r"a line 2 that is not ascii, .* e\.g\. encoding='latin-1'"
+    ):
         read_interactions(path, encoding="ascii")
     with pytest.raises(ValueError, match="got encoding='klingon', expected one that Python has"):
         read_interactions(path, encoding="klingon")
@@ -163,9 +165,9 @@ def test_json_lines(write: Callable[..., Path]) -> None:
     frame().to_json(written, orient="records", lines=True)
     assert read_interactions(written, ids="number").equals(frame())
     for text, message in (
-        ('{"user_id": 1\n', "line 1 is no JSON"),
-        ('{"user_id": 1}\n[2]\n', r"line 2 is '\[2\]', expected an object"),
-        ('{"user_id": null, "item_id": 1}\n', "'user_id' has 1 missing"),
+        ('{"user_id": 1\n', "a line 1 that is no JSON"),
+        ('{"user_id": 1}\n[2]\n', r"got '\[2\]' in line 2, expected an object"),
+        ('{"user_id": null, "item_id": 1}\n', "'user_id': got 1 missing"),
         ('{"user_id": 1.0, "item_id": 1}\n', r"\(floating\), such as 1\.0"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -183,10 +185,10 @@ def test_dates_are_read_as_dates(write: Callable[..., Path]) -> None:
     assert read_interactions(path)["timestamp"].dt.minute.tolist() == [0, 30]
     assert read_interactions(path)["timestamp"].dt.day.tolist() == [2, 2]
     path = write(f"{head}a,b,03/04/2021\nc,d,13/04/2021\n")
-    with pytest.raises(ValueError, match=r"has '03/04/2021' in row 1.*date_format='%d/%m/%Y'"):
+    with pytest.raises(ValueError, match=r"got '03/04/2021' in row 1.*date_format='%d/%m/%Y'"):
         read_interactions(path)
     assert read_interactions(path, date_format="%d/%m/%Y")["timestamp"].dt.month.tolist() == [4, 4]
-    with pytest.raises(ValueError, match="has '13/04/2021' in row 2, expected %m/%d/%Y"):
+    with pytest.raises(ValueError, match="got '13/04/2021' in row 2, expected %m/%d/%Y"):
         read_interactions(path, date_format="%m/%d/%Y")
     assert list(read_interactions(path, timestamp=None)) == ["user_id", "item_id"]
     for mixed in ("5\nc,d,2021-04-03", "2021-04-03\nc,d,5", "soon\nc,d,later"):
@@ -222,12 +224,12 @@ def test_whatever_is_time_sorts(times: Any, kind: str) -> None:
 
 def test_a_rating_is_a_number(write: Callable[..., Path]) -> None:
     path = write("user_id;item_id;rating\na;b;4,5\nc;d;\n")
-    with pytest.raises(ValueError, match=r"'rating' has '4,5' in row 1.*rating=None.*decimal=','"):
+    with pytest.raises(ValueError, match=r"'rating': got '4,5' in row 1.*rating=None.*decimal=','"):
         read_interactions(path)
     assert list(read_interactions(path, rating=None)) == ["user_id", "item_id"]
     rows = read_interactions(pd.read_csv(path, sep=";", decimal=","))
     assert rows["rating"].tolist()[0] == 4.5
-    with pytest.raises(ValueError, match="'rating' has 1 missing values"):
+    with pytest.raises(ValueError, match="'rating': got 1 missing values"):
         to_implicit(rows)
     assert len(to_implicit(rows.dropna(subset=["rating"]))) == 1
     assert read_interactions(frame(rating=[Decimal(3), Decimal("4.5"), None]))["rating"][1] == 4.5
@@ -370,11 +372,13 @@ def test_arguments_of_another_kind(arguments: dict, message: str) -> None:
 
 
 def test_files_that_are_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(FileNotFoundError, match=r"none\.csv is not there, .*; check the name"):
+    with pytest.raises(
+        FileNotFoundError, match=r"none\.csv, which is not there, .*; check the name"
+    ):
         read_interactions(tmp_path / "none.csv")
     with pytest.raises(FileNotFoundError, match="download it first"):
         read_interactions("https://example.org/log.csv")
-    with pytest.raises(ValueError, match="is a folder, expected a file"):
+    with pytest.raises(ValueError, match="a folder, expected a file"):
         read_interactions(tmp_path)
     (tmp_path / "log.csv").touch()
 
@@ -420,7 +424,7 @@ HEAD = "user_id,item_id\n"
             r"is empty, '', .*frame\[frame\['user_id'\] != ''\]",
             lambda frame: frame[frame["user_id"] != ""],
         ),
-        (HEAD + "a,b\nc\n", "'item_id' has an id that is empty", None),
+        (HEAD + "a,b\nc\n", "'item_id': got an id that is empty", None),
         (
             HEAD + "a,b\n-1,b\n",
             r"is negative, '-1', .*frame\[frame\['user_id'\] != '-1'\]",
@@ -465,7 +469,7 @@ def test_bad_files_and_the_advice(
         (frame().drop(columns="item_id"), "'item_id'. missing", None),
         (
             frame(user_id=[1, None, 2]),
-            r"'user_id' has 1 missing values .*frame\.dropna\(subset=\['user_id'\]\)",
+            r"'user_id': got 1 missing values .*frame\.dropna\(subset=\['user_id'\]\)",
             lambda rows: rows.dropna(subset=["user_id"]).astype(int),
         ),
         (
@@ -490,7 +494,7 @@ def test_bad_files_and_the_advice(
         ),
         (
             frame(user_id=[1, "1", 2]),
-            r"'user_id' mixes types .*frame\['user_id'\]\.astype\(str\)",
+            r"'user_id': got ids of mixed types .*frame\['user_id'\]\.astype\(str\)",
             lambda rows: rows.assign(user_id=rows["user_id"].astype(str)),
         ),
         (
@@ -566,8 +570,8 @@ def test_times_that_are_no_times() -> None:
     for times, message in (
         (["soon", "later", "never"], r"expected numbers or dates; read_interactions\(frame\)"),
         ([1, np.inf, 2], "infinite number.*np.isfinite"),
-        ([1, np.nan, 2], "'timestamp' has 1 missing"),
-        ([True, False, True], "is bool, expected numbers or dates"),
+        ([1, np.nan, 2], "'timestamp': got 1 missing"),
+        ([True, False, True], "got bool, expected numbers or dates"),
     ):
         rows = frame(timestamp=times)
         for cut in (per_user_time_split, global_time_split):
@@ -589,11 +593,11 @@ def test_to_implicit_keeps_order_and_names_an_impossible_threshold() -> None:
         to_implicit(rows, min_rating=np.nan)
     with pytest.raises(ValueError, match=r"'rating'. missing"):
         to_implicit(frame())
-    with pytest.raises(ValueError, match=r"'rating' is .*, expected numbers"):
+    with pytest.raises(ValueError, match=r"'rating': got .*, expected numbers"):
         to_implicit(frame(rating=["5", "4", "3"]))
-    with pytest.raises(ValueError, match="'rating' has 1 missing values"):
+    with pytest.raises(ValueError, match="'rating': got 1 missing values"):
         to_implicit(frame(rating=[3, None, 5]))
-    with pytest.raises(ValueError, match="'rating' has an infinite number"):
+    with pytest.raises(ValueError, match="'rating': got an infinite number"):
         to_implicit(frame(rating=[3, np.inf, 5]))
     text = frame(rating=["5", "4", "2"])
     assert len(to_implicit(read_interactions(text))) == 2  # as the message advises

@@ -10,6 +10,7 @@ import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import gettempdir
 
 from platformdirs import user_cache_path
 from tqdm.auto import tqdm
@@ -17,47 +18,111 @@ from tqdm.auto import tqdm
 from recbook.checks import check_path
 from recbook.files import atomic_file
 
-__all__ = ["TIMEOUT", "download", "fetch_first", "find_folder", "md5", "read_stored"]
+__all__ = ["TIMEOUT", "Made", "download", "fetch_first", "find_files", "md5"]
 
 TIMEOUT = 10.0  # seconds without an answer after which the next source is tried
 
+Files = dict[str, bytes]
+Made = dict[str, tuple[str, Callable[[bytes], bytes]]]
 
-def find_folder(
+
+def find_files(
     name: str,
     digests: dict[str, str],
     digest: Callable[[bytes], str],
     root: str | Path | None,
-    fetch: Callable[[], dict[str, bytes]],
-) -> Path:
-    """The first folder with every file whole, else the first place, filled by ``fetch``."""
-    if root is not None:
-        check_path("root", root)
-    places = [root, os.environ.get("RECBOOK_DATA"), user_cache_path("recbook")]
-    folders = [Path(place).expanduser() / name for place in places if place]
-    for folder in folders:
-        if not all(_stored(folder / file).is_file() for file in digests):
-            continue
-        bad = [file for file in digests if digest(read_stored(folder / file)) != digests[file]]
-        if not bad:
-            return folder
-        warnings.warn(
-            f"{_stored(folder / bad[0])} is corrupted (its digest is not the published one); "
-            "looking elsewhere, or fetching it again",
-            stacklevel=3,
-        )
-    for file, content in fetch().items():
-        with atomic_file(folders[0] / file) as new:
-            new.write(content)
-    return folders[0]
+    fetch: Callable[[], Files],
+    made: Made | None = None,
+) -> tuple[Path | None, Files]:
+    """The first folder that has every file whole, else what ``fetch`` brings.
+
+    Looks in ``root``, ``$RECBOOK_DATA``, the user's cache and the machine's folder for temporary
+    files, in each for a folder ``name``, then for the files themselves; a file may be gzipped. What
+    is fetched goes into the first of these that can be written.
+
+    Args:
+        name: of the folder.
+        digests: each file's digest, by its name.
+        digest: how it is computed.
+        root: where to look first, or None.
+        fetch: brings the files from elsewhere.
+        made: of a file that can be made from another one, which one, and how.
+
+    Returns:
+        The folder, or None where none can be written, and the files' contents.
+
+    Raises:
+        TypeError: on a root that is no path.
+        ConnectionError: from ``fetch``, where no source has the files.
+    """
+    places = [] if root is None else [check_path("root", root)]
+    if os.environ.get("RECBOOK_DATA"):
+        places.append(Path(os.environ["RECBOOK_DATA"]))
+    places += [Path(user_cache_path("recbook")), Path(gettempdir(), "recbook")]
+    places = [place.expanduser() for place in places]
+    for folder in (each for place in places for each in (place / name, place)):
+        found = _whole(folder, digests, digest, made or {})
+        if found is not None:
+            return folder, found
+    files = fetch()
+    failures = []
+    for folder in (place / name for place in places):
+        try:
+            for file, content in files.items():
+                with atomic_file(folder / file) as new:
+                    new.write(content)
+        except OSError as error:
+            failures.append(f"{folder} ({error.strerror or error})")
+        else:
+            _warn_of(failures, f"it is stored in {folder}")
+            return folder, files
+    _warn_of(failures, "it is kept in memory alone; set RECBOOK_DATA to a folder that can")
+    return None, files
+
+
+def _warn_of(failures: list[str], instead: str) -> None:
+    if failures:
+        warnings.warn(f"cannot be written: {', '.join(failures)}; {instead}", stacklevel=4)
+
+
+def _whole(
+    folder: Path, digests: dict[str, str], digest: Callable[[bytes], str], made: Made
+) -> Files | None:
+    """Every file of a folder, or None, with a warning where one is there but of no use."""
+    files = {}
+    for file in digests:
+        there = _stored(folder / file).is_file() or file not in made
+        source, make = (file, None) if there else made[file]
+        path = _stored(folder / source)
+        if not path.is_file():
+            return None
+        try:
+            content = _unpacked(path)
+            files[file] = content if make is None else make(content)
+            if digest(files[file]) == digests[file]:
+                continue
+            reason = "is corrupted (its digest is not the published one)"
+        except OSError as error:
+            reason = f"cannot be read ({error.strerror or error})"
+        except ValueError:
+            reason = "is corrupted (it is not what it is published as)"
+        warnings.warn(f"{path} {reason}; looking elsewhere, or fetching it again", stacklevel=4)
+        return None
+    return files
 
 
 def fetch_first(
     name: str,
     digests: dict[str, str],
     digest: Callable[[bytes], str],
-    sources: dict[str, Callable[[], dict[str, bytes]]],
-) -> dict[str, bytes]:
-    """The files from the first source that answers with what the digests promise."""
+    sources: dict[str, Callable[[], Files]],
+    folder: str,
+) -> Files:
+    """The files from the first source that answers with what the digests promise.
+
+    Raises:
+        ConnectionError: where none does; says why not, and how to get the ``folder`` by hand.
+    """
     failures = []
     for source, get in sources.items():
         try:
@@ -71,8 +136,8 @@ def fetch_first(
     raise ConnectionError(
         f"{name} is in none of root, $RECBOOK_DATA and the cache, and no source has it:\n  "
         + "\n  ".join(failures)
-        + "\nNothing was written. Connect to the network and try again; or, on a machine that has "
-        f"it, copy the folder with {', '.join(digests)} and set RECBOOK_DATA to where it lies."
+        + "\nNothing was written. Is there a network? Try again with it; or copy the folder "
+        f"{folder} from elsewhere, and set RECBOOK_DATA to where it lies, or pass root=."
     )
 
 
@@ -81,12 +146,12 @@ def _stored(path: Path) -> Path:
     return packed if packed.is_file() and not path.is_file() else path
 
 
-def read_stored(path: Path) -> bytes:
-    """A file's content, from ``.gz`` where only that is there; nothing where it is damaged."""
-    content = _stored(path).read_bytes()
+def _unpacked(path: Path) -> bytes:
+    """A file's content; nothing where it is gzipped and damaged."""
+    content = path.read_bytes()
     try:
-        return content if path.is_file() else gzip.decompress(content)
-    except (OSError, EOFError, zlib.error):
+        return gzip.decompress(content) if path.suffix == ".gz" else content
+    except (gzip.BadGzipFile, EOFError, zlib.error):
         return b""  # not a whole gzip file: its digest will say so
 
 

@@ -82,10 +82,13 @@ def _content(path: Path) -> bytes:
     except FileNotFoundError:
         hint = "download it first" if "://" in str(path) or ":/" in str(path) else "check the name"
         raise FileNotFoundError(
-            f"{path} is not there, expected the path of a file, seen from {Path.cwd()}; {hint}"
+            f"got {path}, which is not there, expected the path of a file, seen from {Path.cwd()}; "
+            f"{hint}"
         ) from None
     except IsADirectoryError:
-        raise ValueError(f"{path} is a folder, expected a file; name one of those in it") from None
+        raise ValueError(
+            f"got {path}, a folder, expected a file; name one of those in it"
+        ) from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(
             f"{path}: got a damaged gzip file ({error}), expected a whole one; copy it again"
@@ -127,8 +130,8 @@ def _text(path: Path, content: bytes, encoding: str | None) -> str:
         if encoding is not None or wide:
             line = content[: error.start].count(b"\n") + 1
             raise ValueError(
-                f"{path}: line {line} is not {error.encoding}, expected a text in that encoding; "
-                "pass the one it has, e.g. encoding='latin-1'"
+                f"{path}: got a line {line} that is not {error.encoding}, expected text in that "
+                "encoding; pass the one it has, e.g. encoding='latin-1'"
             ) from None
         warnings.warn(
             f"{path} is not UTF-8 and was read as latin-1, which has a letter for each byte; look "
@@ -148,12 +151,12 @@ def _json_lines(path: Path, text: str) -> pd.DataFrame:
             row = json.loads(line)
         except ValueError as error:
             raise ValueError(
-                f"{path}: line {number} is no JSON ({error}), expected an object in each line, as "
-                "frame.to_json(path, orient='records', lines=True) writes them"
+                f"{path}: got a line {number} that is no JSON ({error}), expected an object in "
+                "each, as frame.to_json(path, orient='records', lines=True) writes them"
             ) from None
         if not isinstance(row, dict):
             raise ValueError(
-                f"{path}: line {number} is {line[:40]!r}, expected an object, {{...}}, in each line"
+                f"{path}: got {line[:40]!r} in line {number}, expected an object, {{...}}, in each"
             )
         rows.append(row)
     return pd.DataFrame(rows, dtype=object)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recbook.data.fetching import download, fetch_first, find_folder, md5, read_stored
+from recbook.data.fetching import download, fetch_first, find_files, md5
 from recbook.data.interactions import Interactions, Split
 
 __all__ = ["load_gowalla"]
@@ -30,11 +30,12 @@ def load_gowalla(root: str | Path | None = None) -> Split:
         A Split with 810,128 train and 217,242 test pairs, no validation part, and no raw ids.
 
     Raises:
+        TypeError: on a root that is no path.
         ConnectionError: where the repository cannot be reached; says how to get the files by hand.
     """
-    folder = find_folder("gowalla", _GOWALLA_MD5, _pairs_md5, root, _fetch_gowalla)
+    _, files = find_files("gowalla", _GOWALLA_MD5, _pairs_md5, root, _fetch_gowalla)
     train, test = (
-        Interactions.from_pairs(*_parse_adjacency(read_stored(folder / file)), 29_858, 40_981)
+        Interactions.from_pairs(*_parse_adjacency(files[file]), 29_858, 40_981)
         for file in _GOWALLA_MD5
     )
     return Split(train, test)
@@ -59,4 +60,6 @@ def _fetch_gowalla() -> dict[str, bytes]:
     def get() -> dict[str, bytes]:
         return {file: download(_GOWALLA_URL + file) for file in _GOWALLA_MD5}
 
-    return fetch_first("Gowalla", _GOWALLA_MD5, _pairs_md5, {"its authors' repository": get})
+    sources = {"its authors' repository": get}
+    folder = "gowalla with its train.txt and test.txt"
+    return fetch_first("Gowalla", _GOWALLA_MD5, _pairs_md5, sources, folder)

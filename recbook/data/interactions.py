@@ -8,14 +8,23 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from recbook.checks import check_count, check_kind, check_positions, check_tensor
+from recbook.checks import check_choice, check_count, check_kind, check_positions, check_tensor
+from recbook.memory import check_memory
 from recbook.sparse import row_entries
 
 __all__ = ["Interactions", "Split", "check_part", "pairs_digest"]
+
+
+_MANY = 10**7  # below, nobody asks what memory is free, which takes a millisecond
+_ENCODE = (
+    "raw ids are encoded by random_split and given_split, and looked up by split.position; drop "
+    "rows that have none (NaN)"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +41,7 @@ class Interactions:
         TypeError: on what are no positions, or no counts.
         ValueError: on different lengths, or a position that is out of range. That no pair comes
             twice is looked at by :meth:`from_pairs` alone.
+        MemoryError: on so many users and items that a number for each does not fit.
     """
 
     user: Tensor
@@ -42,6 +52,8 @@ class Interactions:
     def __post_init__(self) -> None:
         for name in ("user", "item"):
             number = check_count(f"num_{name}s", getattr(self, f"num_{name}s"))
+            if number > _MANY:
+                check_memory({f"a number for each {name}": (number, 8)}, _ENCODE)
             value = check_tensor(name, getattr(self, name), "n", of="positions", number=number)
             object.__setattr__(self, name, value.long())
         if len(self.user) != len(self.item):
@@ -132,10 +144,17 @@ class Interactions:
         return csr_array((np.ones(len(self)), pairs), shape=(self.num_users, self.num_items))
 
     def dense_rows(self, users: Tensor) -> Tensor:
-        """Rows of the interaction matrix, ``bool`` of shape ``(len(users), num_items)``."""
-        pairs = self.pairs_of(users)
+        """Rows of the interaction matrix, ``bool`` of shape ``(len(users), num_items)``.
+
+        Raises:
+            TypeError, ValueError: on what are no positions of users.
+            MemoryError: where they do not fit.
+        """
+        users = check_positions("users", users, self.num_users)
+        if len(users) * self.num_items > _MANY:
+            check_memory({"rows": (len(users), self.num_items)}, "ask for fewer users at a time")
         rows = torch.zeros(len(users), self.num_items, dtype=torch.bool)
-        rows[pairs] = True
+        rows[self.pairs_of(users)] = True
         return rows
 
 
@@ -187,18 +206,12 @@ def pairs_digest(*parts: Interactions | None) -> str:
     digest = hashlib.sha256()
     for part in parts:
         if part is not None:
-            check_part("parts", part, empty=True)
+            check_part("part", part, empty=True)
             digest.update(f"{part.num_users} x {part.num_items}:".encode())
             pairs = (part.user * part.num_items + part.item).sort().values
             digest.update(pairs.numpy().astype("<i8").tobytes())
         digest.update(b"|")
     return digest.hexdigest()[:16]
-
-
-_ENCODE = (
-    "raw ids are encoded by random_split and given_split, and looked up by split.position; drop "
-    "rows that have none (NaN)"
-)
 
 
 def _positions(name: str, values: Any, number: int | None) -> tuple[Tensor, int]:
@@ -208,10 +221,10 @@ def _positions(name: str, values: Any, number: int | None) -> tuple[Tensor, int]
     largest = int(positions.max())
     if number is None:
         number = largest + 1
-        if number > 1000 * (len(positions) + 1000):
+        if number > 10 * len(positions) + 10**6:
             raise ValueError(
-                f"{name}: got {largest} among {len(positions)} pairs, expected positions 0, 1, 2, "
-                f"...; {_ENCODE}; where it is a position, pass num_{name}s={number}"
+                f"{name}: got position {largest} among {len(positions)} pairs, expected positions "
+                f"0, 1, 2, ...; {_ENCODE}; where it is a position, pass num_{name}s={number}"
             )
     elif largest >= check_count(f"num_{name}s", number):
         raise ValueError(
@@ -235,7 +248,8 @@ class Split:
 
     Raises:
         TypeError: on parts that are no :class:`Interactions`.
-        ValueError: on parts of different sizes, or as many ids as there are no positions.
+        ValueError: on parts of different sizes, more or fewer ids than positions, an id twice, or
+            rows dropped from no part.
     """
 
     train: Interactions
@@ -250,14 +264,20 @@ class Split:
         size = self.train.num_users, self.train.num_items
         for name, part in self.parts.items():
             check_part(name, part, *size, empty=True)
-        for name, ids, number in zip(
-            ("user_ids", "item_ids"), (self.user_ids, self.item_ids), size, strict=True
-        ):
-            if ids is not None and np.shape(ids) != (number,):
+        for name, number in zip(("user_ids", "item_ids"), size, strict=True):
+            if (ids := getattr(self, name)) is None:
+                continue
+            array = np.asarray(ids)
+            if array.shape != (number,) or len(pd.unique(array)) < number:
                 raise ValueError(
-                    f"{name}: got shape {np.shape(ids)}, expected {(number,)}: the raw id of each "
-                    "position"
+                    f"{name}: got {len(pd.unique(array.ravel()))} different ids in shape "
+                    f"{array.shape}, expected {(number,)}: the raw id of each position"
                 )
+            object.__setattr__(self, name, array)
+        check_kind("num_dropped", self.num_dropped, dict, hint="e.g. {'test': 3}")
+        for name, number in self.num_dropped.items():
+            check_choice("num_dropped", name, ["val", "test"])
+            check_count(f"num_dropped[{name!r}]", number, 0)
 
     @property
     def parts(self) -> dict[str, Interactions]:

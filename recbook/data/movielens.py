@@ -11,10 +11,11 @@ import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from recbook.data.fetching import TIMEOUT, download, fetch_first, find_folder, md5
+from recbook.data.fetching import TIMEOUT, Made, download, fetch_first, find_files, md5
 
 __all__ = ["MovieLens", "load_movielens_100k"]
 
@@ -29,17 +30,18 @@ class MovieLens:
         items: ``item_id``, ``title`` (without the year), ``year`` (``<NA>`` where unknown),
             ``genres`` (names joined by a space).
         users: ``user_id``, ``age``, ``gender``, ``occupation``, ``zip_code``.
-        folder: where the three raw files lie.
+        folder: where the raw files lie; None where no folder could be written.
     """
 
     ratings: pd.DataFrame
     items: pd.DataFrame
     users: pd.DataFrame
-    folder: Path
+    folder: Path | None
 
 
 _ML_URL = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
 _ML_PACKAGE = "recbole==1.2.1"
+_PIP_TIMEOUT = 120  # seconds that it may take in all
 _ML_MD5 = {
     "u.data": "6e47046882bad158b0efbb84cd5cb987",
     "u.user": "1b53539edc13caad0282c8500608a319",
@@ -54,47 +56,71 @@ _ML_GENRES = (  # in the order of the columns of u.item
 def load_movielens_100k(root: str | Path | None = None) -> MovieLens:
     """Load MovieLens-100K: 100,000 ratings by 943 users of 1,682 films, 1997-98.
 
-    Looks for a folder ``ml-100k`` in ``root``, then in ``$RECBOOK_DATA``, then in the user's cache.
-    What is in none of them is fetched from GroupLens and, where that fails, from the copy inside
-    the PyPI package ``recbole==1.2.1``, into the first of these places that is set. Each file is
-    checked by its digest whenever it is read.
+    Looks for a folder ``ml-100k`` in ``root``, then in ``$RECBOOK_DATA``, then in the user's cache;
+    GroupLens' own, unpacked, will do. What is in none of them is fetched from GroupLens and, where
+    that fails, from the copy inside the PyPI package ``recbole==1.2.1``, into the first of these
+    places that can be written. Each file is checked by its digest whenever it is read.
 
     Raises:
+        TypeError: on a root that is no path.
         ConnectionError: where neither source can be reached; says how to get the files by hand.
 
     Reference: Harper and Konstan, The MovieLens Datasets, TiiS 5(4), 2015.
     """
-    folder = find_folder("ml-100k", _ML_MD5, md5, root, _fetch_movielens)
-    names = ["user_id", "item_id", "rating", "timestamp"]
-    ratings = pd.read_csv(folder / "u.data", sep="\t", names=names)
-    items = pd.read_csv(folder / "items.tsv", sep="\t", dtype={"year": "Int64"}, quoting=3)
-    names = ["user_id", "age", "gender", "occupation", "zip_code"]
-    users = pd.read_csv(folder / "u.user", sep="|", names=names, dtype={"zip_code": str})
+    made: Made = {"items.tsv": ("u.item", _items_from_grouplens)}
+    folder, files = find_files("ml-100k", _ML_MD5, md5, root, _fetch_movielens, made)
+
+    def table(file: str, sep: str, names: str | None = None, **more: Any) -> pd.DataFrame:
+        columns = names.split() if names else None
+        return pd.read_csv(io.BytesIO(files[file]), sep=sep, names=columns, **more)
+
+    ratings = table("u.data", "\t", "user_id item_id rating timestamp")
+    items = table("items.tsv", "\t", dtype={"year": "Int64"}, quoting=3)
+    names = "user_id age gender occupation zip_code"
+    users = table("u.user", "|", names, dtype={"zip_code": str})
     return MovieLens(ratings, items, users, folder)
 
 
 def _fetch_movielens() -> dict[str, bytes]:
     sources = {"GroupLens": _from_grouplens, "PyPI": _from_pypi}
-    return fetch_first("MovieLens-100K", _ML_MD5, md5, sources)
+    folder = "ml-100k with its u.data, u.user and u.item, as GroupLens' archive has them,"
+    return fetch_first("MovieLens-100K", _ML_MD5, md5, sources, folder)
 
 
 def _from_grouplens() -> dict[str, bytes]:
     with zipfile.ZipFile(io.BytesIO(download(_ML_URL))) as archive:
         files = {name: archive.read(f"ml-100k/{name}") for name in ("u.data", "u.user", "u.item")}
+    return files | {"items.tsv": _items_from_grouplens(files.pop("u.item"))}
+
+
+def _items_from_grouplens(content: bytes) -> bytes:
     rows = []
-    for line in files.pop("u.item").decode("latin-1").splitlines():
+    for line in content.decode("latin-1").splitlines():
         number, title, _, _, _, *flags = line.split("|")
         genres = [genre for genre, flag in zip(_ML_GENRES, flags, strict=True) if flag == "1"]
         rows.append((number, title, " ".join(genres)))
-    return files | {"items.tsv": _items_table(rows)}
+    return _items_table(rows)
 
 
 def _from_pypi() -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
-        command = f"-m pip download --no-deps --quiet --timeout {TIMEOUT} --retries 1 --dest"
-        done = subprocess.run(
-            [sys.executable, *command.split(), folder, _ML_PACKAGE], capture_output=True, text=True
+        # Only a wheel: of a source distribution pip would run setup.py.
+        command = (
+            f"-m pip download --only-binary=:all: --no-deps --no-input --quiet --timeout {TIMEOUT} "
+            "--retries 1 --dest"
         )
+        try:
+            done = subprocess.run(
+                [sys.executable, *command.split(), folder, _ML_PACKAGE],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=_PIP_TIMEOUT,
+            )
+        except subprocess.TimeoutExpired:
+            raise OSError(f"pip download {_ML_PACKAGE} took over {_PIP_TIMEOUT} seconds") from None
+        if "No module named pip" in done.stderr:
+            raise OSError("this Python has no pip; python -m ensurepip installs it")
         if done.returncode:
             raise OSError(f"pip download {_ML_PACKAGE} failed: {done.stderr.strip()[-300:]}")
         with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:

@@ -131,7 +131,7 @@ def check_frame(frame: Any, *more: str) -> None:
     for name in needed:
         if lost := int(frame[name].isna().sum()):
             raise ValueError(
-                f"column {name!r} has {lost} missing values (NaN) in {len(frame)} rows, expected "
+                f"column {name!r}: got {lost} missing values (NaN) in {len(frame)} rows, expected "
                 f"none; leave those rows out, e.g. frame.dropna(subset=[{name!r}])"
             )
     for name in _PAIR:
@@ -142,20 +142,20 @@ def check_frame(frame: Any, *more: str) -> None:
         if not dates and (
             not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind)
         ):
+            what = "numbers or dates" if name == "timestamp" else "numbers"
             raise ValueError(
-                f"column {name!r} is {kind}, expected numbers{' or dates' * (name == 'timestamp')}"
-                "; read_interactions(frame) reads them where they are text, and says which it "
-                "cannot read"
+                f"column {name!r}: got {kind}, expected {what}; read_interactions(frame) reads "
+                "them where they are text, and says which it cannot read"
             )
         if not dates and np.isinf(frame[name].to_numpy(dtype=float)).any():
             raise ValueError(
-                f"column {name!r} has an infinite number, expected finite ones; leave those rows "
+                f"column {name!r}: got an infinite number, expected finite ones; leave those rows "
                 f"out, e.g. frame[np.isfinite(frame[{name!r}])]"
             )
     if twice := int(frame.duplicated(_PAIR).sum()):
         user, item = frame.loc[frame.duplicated(_PAIR), _PAIR].iloc[0]
         raise ValueError(
-            f"{twice} duplicate (user_id, item_id) pairs, the first is user {user} with item "
+            f"got {twice} duplicate (user_id, item_id) pairs, the first is user {user} with item "
             f"{item}, expected one row a pair; keep one, read_interactions(frame, "
             "duplicates='last'), or count them, duplicates='count'"
         )
@@ -193,12 +193,12 @@ def _renamed(frame: pd.DataFrame, columns: dict[str, str | None]) -> pd.DataFram
     named = {given: name for name, given in columns.items() if given is not None}
     if missing := [given for given in named if given not in frame]:
         raise ValueError(
-            f"no column {missing} in {list(frame.columns)}, expected those that were named; check "
-            "the names given"
+            f"got no column {missing} in {list(frame.columns)}, expected those that were named; "
+            "check the names given"
         )
     if taken := [name for given, name in named.items() if name in frame and name != given]:
         raise ValueError(
-            f"{taken} would be there twice, as a column of its own and as a new name; "
+            f"got {taken} twice, as a column of its own and as a new name, expected each once; "
             "rename or drop one of them first"
         )
     return frame.rename(columns=named)
@@ -224,14 +224,14 @@ def _check_ids(column: pd.Series) -> None:
         whole = kind == "floating" and bool((ids % 1 == 0).all())
         to = "'int64'" if whole else "str"
         raise ValueError(
-            f"column {name!r} mixes types of ids or has ids of another type ({kind}), such as "
+            f"column {name!r}: got ids of mixed types or another type ({kind}), such as "
             f"{ids.iloc[0]!r}, expected all text or all whole numbers; convert it: "
             f"frame[{name!r}] = frame[{name!r}].astype({to})"
         )
     if kind == "integer":
         if ids.min() < 0:
             raise ValueError(
-                f"column {name!r} has the negative id {ids.min()}, expected 0 or more; it often "
+                f"column {name!r}: got the negative id {ids.min()}, expected 0 or more; it often "
                 f"stands for a missing one: leave those rows out, frame[frame[{name!r}] >= 0], or "
                 f"make it text, frame[{name!r}].map('id{{}}'.format)"
             )
@@ -262,7 +262,7 @@ def _check_ids(column: pd.Series) -> None:
     ):
         if where.any():
             raise ValueError(
-                f"column {name!r} has an id that {what}, {ids[where].iloc[0][:40]!r}, expected a "
+                f"column {name!r}: got an id that {what}, {ids[where].iloc[0][:40]!r}, expected a "
                 f"name or a number; {advice}"
             )
 
@@ -277,7 +277,7 @@ def _ids(column: pd.Series, to: str) -> pd.Series:
     text = column.astype(str).str.strip()
     if (wrong := text[~text.str.fullmatch(r"[-+]?\d{1,18}")]).any():
         raise ValueError(
-            f"column {column.name!r} has the id {wrong.iloc[0]!r} in row {wrong.index[0] + 1}, "
+            f"column {column.name!r}: got the id {wrong.iloc[0]!r} in row {wrong.index[0] + 1}, "
             "expected whole numbers; leave out ids='number', and ids are text"
         )
     return text.astype("int64")
@@ -296,7 +296,7 @@ def _numbers(column: pd.Series) -> pd.Series:
     numbers = pd.to_numeric(given, errors="coerce")
     if len(wrong := given[numbers.isna() & given.notna()]):
         raise ValueError(
-            f"column {column.name!r} has {wrong.iloc[0]!r} in row {wrong.index[0] + 1}, expected "
+            f"column {column.name!r}: got {wrong.iloc[0]!r} in row {wrong.index[0] + 1}, expected "
             f"numbers, as 3.5; leave the column out, {column.name}=None, or hand in a DataFrame "
             "where they are, e.g. of pd.read_csv(path, sep=';', decimal=',')"
         )
@@ -316,7 +316,7 @@ def _times(column: pd.Series, date_format: str | None) -> pd.Series:
     if len(wrong := given[dates.isna() & given.notna()]):
         expected = date_format or "all numbers, or all dates as 2021-04-03 18:30"
         raise ValueError(
-            f"column 'timestamp' has {wrong.iloc[0]!r} in row {wrong.index[0] + 1}, expected "
+            f"column 'timestamp': got {wrong.iloc[0]!r} in row {wrong.index[0] + 1}, expected "
             f"{expected}; say how dates are written, e.g. date_format='%d/%m/%Y', or leave the "
             "column out, timestamp=None"
         )
