@@ -33,7 +33,7 @@ endef
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: help book test lint unit notebooks colab execute render bench results format constraints clean \
-	test-oldest test-newest colab-versions
+	test-oldest test-newest colab-versions coverage mutants
 
 help:  ## list what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -45,7 +45,7 @@ book: $(STAMP)  ## execute every chapter on the real data, then render the site
 	@$(PY) -m tools.check_site _build/html
 	@echo "The book is built. Open $(CURDIR)/$(SITE) in a browser."
 
-test: lint unit colab  ## all that CI checks
+test: lint coverage colab  ## all that CI checks
 
 lint: $(STAMP)  ## formatting, lint and types
 	.venv/bin/ruff format --check .
@@ -54,6 +54,14 @@ lint: $(STAMP)  ## formatting, lint and types
 
 unit: $(STAMP)  ## unit tests and doctests
 	$(PY) -m pytest $(TWO)
+
+coverage: $(STAMP)  ## unit tests and doctests, and what of the package none of them reaches
+	@mkdir -p _build
+	$(PY) -m pytest $(TWO) --cov --cov-report=json:_build/coverage.json
+	@$(PY) -m tools.coverage _build/coverage.json
+
+mutants: $(STAMP)  ## plant small faults in the package and see which the unit tests notice [MODULE="graph sparse"]
+	$(PY) -m tools.mutants $(MODULE)
 
 notebooks: $(STAMP)  ## execute chapters and compare with their outputs [CHAPTER=07]
 	$(PY) -m pytest -v -p tools.notebook_check --nbval --nbval-current-env $(CHAPTERS)
