@@ -128,6 +128,10 @@ def identity(model: nn.Module, settings: dict[str, Any]) -> Identity:
     return {name: _described(value) for name, value in found.items()}
 
 
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
 def _described(value: Any) -> str | int | float | bool | None:
     """Something that can be stored and compared, equal for equal values alone."""
     for kind in (bool, str, int):  # of which a subclass, as TorchVersion, could not be read again
@@ -138,11 +142,16 @@ def _described(value: Any) -> str | int | float | bool | None:
     if isinstance(value, float | np.number):
         number = float(value)
         return number if number == number else "nan"  # which does not equal itself
+    if isinstance(value, Tensor) and value.layout != torch.strided:
+        entries = value.detach().to_sparse_coo().coalesce()
+        value = ["sparse", tuple(value.shape), entries.indices(), entries.values()]
     if isinstance(value, Tensor):
-        value = value.detach().cpu().numpy() if value.layout == torch.strided else value.to_dense()
+        flat = value.detach().cpu().flatten().contiguous()
+        bits, dtype = flat.view(torch.uint8).numpy(), str(value.dtype).removeprefix("torch.")
+        return f"{dtype} {tuple(value.shape)} {_digest(bits.tobytes())}"
     if isinstance(value, np.ndarray):
-        digest = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()[:16]
-        return f"{value.dtype} {value.shape} {digest}"
+        content = str(value.tolist()).encode() if value.dtype == object else value.tobytes()
+        return f"{value.dtype} {value.shape} {_digest(content)}"
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
     if isinstance(value, dict):

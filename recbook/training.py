@@ -156,11 +156,11 @@ def train(
     }  # fmt: skip
     settings = recipe(loss, asked) | {"seed": seed, "patience": patience, "k": k}
     check_training(model, split, settings)
-    if checkpoint is not None:
-        check_path("checkpoint", checkpoint, file=True)
-    run = _Run(model, split, settings, device)
-    if checkpoint is not None:
-        run.resume(checkpoint)
+    where = None if device is None else check_device("device", device)
+    path = None if checkpoint is None else check_path("checkpoint", checkpoint, file=True)
+    run = _Run(model, split, settings, where)
+    if path is not None:
+        run.resume(path)
     quiet = "TQDM_DISABLE" in os.environ  # which the notebook's bar does not look at by itself
     done, total = len(run.rows), settings["epochs"]
     left = range(done + 1, total + 1)
@@ -173,8 +173,8 @@ def train(
                 row |= run.validate(epoch)
                 bar.set_postfix(loss=f"{row['loss']:.3f}", recall=f"{row['recall']:.3f}")
             run.rows.append(row)
-            if checkpoint is not None:
-                run.save(checkpoint)
+            if path is not None:
+                run.save(path)
     if run.best_state is not None:
         model.load_state_dict(run.best_state)
     model.finalize(run.adj)
@@ -189,9 +189,9 @@ class _Run:
         model: EmbeddingModel,
         split: Split,
         settings: dict[str, Any],
-        device: str | torch.device | None,
+        device: torch.device | None,
     ) -> None:
-        where = model.embedding.weight.device if device is None else check_device("device", device)
+        where = device or model.embedding.weight.device
         _check_memory(model, split.train, settings, where)
         keep_freed_memory()
         let_threads_sleep()

@@ -163,6 +163,10 @@ def trained(
         patience: how many epochs without a better validation recall stop it.
         folder: each training keeps a checkpoint there, and goes on from it; None keeps none.
         **fixed: for ``train``, as are all other settings.
+
+    Raises:
+        TypeError: on a model that cannot be called, a patience or a folder that is none.
+        ValueError: on a patience below 1.
     """
     check_kind("model", model, Callable, hint="that returns a model")
     check_count("patience", patience)

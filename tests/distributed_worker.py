@@ -70,7 +70,7 @@ def work(folder: Path) -> None:
 
 def count_steps() -> list[int]:
     """A list that grows with each training step; where asked to, one step is the last."""
-    steps, step = [], distributed.sharded_step
+    steps, step = [], sharded_step
     first = os.environ.get("TORCHELASTIC_RESTART_COUNT") == "0"
     killed_at = int(sys.argv[2]) if first and len(sys.argv) > 2 else 0
 
@@ -80,7 +80,7 @@ def count_steps() -> list[int]:
             os.kill(os.getpid(), signal.SIGKILL)
         return step(*args)
 
-    distributed.sharded_step = counted
+    distributed.training.sharded_step = counted
     return steps
 
 

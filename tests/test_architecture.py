@@ -28,7 +28,6 @@ TAUGHT = "data sparse graph sampling losses evaluation beyond_accuracy models tr
 # Within data no chapter teaches how a file is found, fetched, or taken apart.
 NOT_TAUGHT = "fetching formats gowalla movielens reading".split()
 TAUGHT_LINES, MODULE_LINES = 3500, 400
-STILL_LONGER = {"recbook.distributed": 560}
 
 FOLDERS = ["recbook", "experiments", "tools", "benchmarks"]
 CHAPTERS = sorted((ROOT / "book").glob("*.ipynb"))
@@ -165,7 +164,7 @@ def test_every_module_says_what_it_is_and_what_it_offers(module: str) -> None:
 @pytest.mark.parametrize("module", list(SOURCES))
 def test_a_module_is_short(module: str) -> None:
     length = len(SOURCES[module].read_text().splitlines())
-    assert length <= STILL_LONGER.get(module, MODULE_LINES)
+    assert length <= MODULE_LINES
 
 
 def test_the_taught_part_is_short() -> None:

@@ -839,7 +839,7 @@ def public() -> Iterator[tuple[str, Callable[..., Any]]]:
     """Every public function, class and method that has an argument, by its name."""
     seen: set[int] = set()
     for info in pkgutil.walk_packages([str(PACKAGE)], "recbook."):
-        if info.name.startswith("recbook.results") or info.name == PROCESSES:
+        if info.name.startswith(("recbook.results", PROCESSES)):
             continue
         module = import_module(info.name)
         for name in module.__all__:

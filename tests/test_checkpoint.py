@@ -3,11 +3,14 @@ import os
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from experiments.scorers import PowerNorm
 from recbook import checkpoint, training
 from recbook.data import Interactions, Split
 from recbook.models import NGCF, LightGCN
@@ -247,6 +250,89 @@ def test_a_checkpoint_of_another_model_or_data_is_refused(clusters: Split, tmp_p
         with pytest.raises(ValueError, match=message):
             train(model, split, epochs=1, checkpoint=path, **given)
     assert path.read_bytes() == before
+
+
+def test_another_validation_part_torch_or_attribute_is_another_run(
+    clusters: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run.pt"
+    train(lightgcn(), clusters, epochs=1, k=5, checkpoint=path)
+    val = Interactions(clusters.val.user[1:], clusters.val.item[1:], 40, 40)
+    with pytest.raises(ValueError, match="digest of val is"):
+        train(lightgcn(), replace(clusters, val=val), epochs=1, k=5, checkpoint=path)
+    with pytest.raises(ValueError, match="digest of val is"):
+        train(lightgcn(), replace(clusters, val=None), epochs=1, k=5, checkpoint=path)
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(ValueError, match=r"torch is .* '9"),
+    ):
+        patch.setattr(torch, "__version__", "9.9.9")
+        train(lightgcn(), clusters, epochs=1, k=5, checkpoint=path)
+    left = PowerNorm(clusters.train, 40, 40, (1.0, 0.0))
+    train(left, clusters, epochs=1, k=5, checkpoint=tmp_path / "left.pt")
+    right = PowerNorm(clusters.train, 40, 40, (0.0, 1.0))
+    with pytest.raises(ValueError, match=r"model\.after is 'float32 \(80, 1\)"):
+        train(right, clusters, epochs=1, k=5, checkpoint=tmp_path / "left.pt")
+
+
+class Holds(torch.nn.Module):
+    def __init__(self, value: object) -> None:
+        super().__init__()
+        self.value = value
+
+
+def a_function() -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (1, 2),
+        (torch.zeros(2, dtype=torch.bfloat16), torch.ones(2, dtype=torch.bfloat16)),
+        (torch.tensor(1), torch.tensor(2)),
+        (np.array(["a", "b"], dtype=object), np.array(["a", "c"], dtype=object)),
+        (0.1, np.float64(0.2)),
+        ("a", "b"),
+        (None, 0),
+        ((1, 2), (2, 1)),
+        ([0.5, None], [0.5]),
+        ({"a": 1}, {"a": 2}),
+        ({1, 2}, {1, 3}),
+        (torch.zeros(2), torch.ones(2)),
+        (torch.zeros(2), torch.zeros(2, dtype=torch.float64)),
+        (np.zeros(4), np.zeros((2, 2))),
+        (torch.eye(2).to_sparse(), 2 * torch.eye(2).to_sparse()),
+        (Interactions.from_pairs([0], [0], 2, 2), Interactions.from_pairs([1], [0], 2, 2)),
+        (a_function, save_epochs),
+        (torch.nn.Dropout(0.1), torch.nn.Dropout(0.2)),
+        (torch.nn.ReLU(), torch.nn.Tanh()),
+    ],
+    ids=str,
+)
+def test_the_identity_sees_every_attribute(tmp_path: Path, one: object, other: object) -> None:
+    path = tmp_path / "run.pt"
+    identities = [checkpoint.identity(Holds(value), {"lr": 0.1}) for value in (one, one, other)]
+    checkpoint.save(path, {"epoch": 1}, identities[0])
+    assert checkpoint.load(path, identities[1]) == {"epoch": 1}
+    with pytest.raises(ValueError, match="value"):
+        checkpoint.load(path, identities[2])
+
+
+def test_a_number_that_is_none_is_itself(tmp_path: Path) -> None:
+    nan = checkpoint.identity(Holds(float("nan")), {})
+    checkpoint.save(tmp_path / "run.pt", {"epoch": 1}, nan)
+    assert checkpoint.load(tmp_path / "run.pt", nan) == {"epoch": 1}
+
+
+def test_a_buffer_is_part_of_the_identity_and_final_embeddings_are_not(clusters: Split) -> None:
+    model = lightgcn()
+    before = checkpoint.identity(model, {})
+    train(model, clusters, epochs=1, k=5)
+    model.cosine = None
+    del model.cosine_from_loss
+    assert checkpoint.identity(model, {}) == before
+    model.register_buffer("known", torch.ones(3))
+    assert checkpoint.identity(model, {}) != before
 
 
 KILLED_TEN_TIMES = """

@@ -1,13 +1,20 @@
+import inspect
+import re
 from dataclasses import replace
+from itertools import chain
 
 import pytest
 import torch
+from tqdm import tqdm
 
-from recbook.data import Interactions, Split
+from recbook import training
+from recbook.checks import check_device
+from recbook.data import Interactions, MovieLens, Split, random_split, to_implicit
 from recbook.evaluation import evaluate
 from recbook.graph import smooth_start, train_adjacency
-from recbook.models import NGCF, LightGCN, MatrixFactorization, Popularity
-from recbook.training import softmax_step, train, train_step
+from recbook.models import EASE, NGCF, LightGCN, MatrixFactorization, Popularity
+from recbook.recipes import RECIPES, recipe
+from recbook.training import new_adam, softmax_step, train, train_step
 from tests.conftest import Sealed
 
 
@@ -195,3 +202,228 @@ def test_a_start_is_where_training_begins(clusters: Split) -> None:
         torch.testing.assert_close(model.embedding.weight, start, atol=1e-5, rtol=0)
     with pytest.raises(ValueError, match=r"got shape \(80, 3\), expected \(80, 4\); a row a node"):
         train(models[0], clusters, initial_embeddings=start[:, :3])
+
+
+class Watched(LightGCN):
+    """Draws a number from the global generator at each forward of training, as dropout does."""
+
+    def __init__(self) -> None:
+        super().__init__(40, 40, embedding_dim=8, num_layers=1)
+        self._drawn: list[float] = []
+
+    def forward(self, graph: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        if self.training:
+            self._drawn.append(torch.rand(()).item())
+        return super().forward(graph)
+
+
+def test_dropout_draws_other_numbers_in_each_epoch_and_leaves_the_generator(
+    clusters: Split,
+) -> None:
+    runs = []
+    for seed in (0, 0, 5):
+        model = Watched()
+        before = torch.get_rng_state()
+        train(model, clusters, "softmax", epochs=4, seed=seed, k=5)
+        assert torch.equal(torch.get_rng_state(), before)
+        runs.append(model._drawn)
+    assert len(set(runs[0])) == 4
+    assert runs[0] == runs[1] and not set(runs[0]) & set(runs[2])
+
+
+def test_devices_that_take_no_part_are_not_touched(
+    clusters: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def touched(*args: object) -> None:
+        raise AssertionError("a training on the processor touched a GPU")
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    for name in ("get_rng_state", "set_rng_state", "manual_seed", "manual_seed_all"):
+        monkeypatch.setattr(torch.cuda, name, touched)
+    train(small(), clusters, epochs=1, k=5)
+
+
+def test_the_softmax_takes_users_in_another_order_each_epoch(
+    clusters: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: list[list[int]] = []
+
+    def step(model: LightGCN, adj: object, users: torch.Tensor, *rest: object) -> torch.Tensor:
+        batches.append(users.tolist())
+        return torch.zeros(())
+
+    monkeypatch.setattr(training, "softmax_step", step)
+    train(small(), clusters, "softmax", epochs=2, batch_size=16, k=5)
+    assert [len(batch) for batch in batches] == [16, 16, 8] * 2
+    first, second = [*chain(*batches[:3])], [*chain(*batches[3:])]
+    assert sorted(first) == sorted(second) == list(range(40))
+    assert first != second and first != sorted(first)
+
+
+def test_memory_is_kept_and_threads_sleep(clusters: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    called = []
+    for name in ("keep_freed_memory", "let_threads_sleep"):
+        monkeypatch.setattr(training, name, lambda name=name: called.append(name))
+    train(small(), clusters, epochs=1, k=5)
+    assert called == ["keep_freed_memory", "let_threads_sleep"]
+
+
+# What naming a loss gives.
+
+
+def test_the_table_in_the_docstring_is_what_a_loss_gives() -> None:
+    lines = [re.split(r"  +", line.strip()) for line in inspect.getdoc(train).splitlines()]
+    table = {line[0]: line[1:] for line in lines if len(line) == 4 and "=" not in line[0]}
+    losses = [name.strip('`"') for name in table.pop("setting")]
+    assert losses == list(RECIPES)
+    for name, cells in table.items():
+        for loss, cell in zip(losses, cells, strict=True):
+            value = RECIPES[loss].get(name, "--")
+            text = "all users" if value is None else str(value)
+            assert cell.strip('`"').removesuffix(" triplets") == text
+    assert {name for recipe in RECIPES.values() for name in recipe} == set(table)
+
+
+def test_a_model_that_leaves_it_to_the_loss_scores_as_the_loss_wants(clusters: Split) -> None:
+    for build in (LightGCN, MatrixFactorization):
+        for asked, after in ((None, {"softmax": True, "bpr": False}), (False, {"softmax": False})):
+            model = build(40, 40, embedding_dim=8, cosine=asked)
+            for loss in [*after, *after]:  # a model may be trained again
+                train(model, clusters, loss, epochs=1, k=5)
+                length = model.final[0].norm(dim=1)
+                assert torch.allclose(length, torch.ones(40), atol=1e-5) == after[loss]
+
+
+def test_the_softmax_begins_with_smooth_embeddings_where_there_are_enough(clusters: Split) -> None:
+    model, given = small(), {"epochs": 1, "lr": 1e-6, "reg": 0, "k": 5}
+    train(model, clusters, "softmax", **given)
+    smooth = smooth_start(clusters.train, 8)
+    torch.testing.assert_close(model.embedding.weight, smooth, atol=1e-5, rtol=0)
+    train(model, clusters, "bpr", initial_embeddings="smooth", **given)
+    torch.testing.assert_close(model.embedding.weight, smooth, atol=1e-4, rtol=0)
+    wide = LightGCN(40, 40, embedding_dim=40)  # a matrix of 40 columns has no 40 of them to find
+    train(wide, clusters, "softmax", **given)
+    drawn = LightGCN(40, 40, embedding_dim=40)
+    torch.testing.assert_close(wide.embedding.weight, drawn.embedding.weight, atol=1e-5, rtol=0)
+
+
+def test_naming_the_softmax_is_ahead_of_ease(movielens: MovieLens) -> None:
+    split = random_split(to_implicit(movielens.ratings), seed=7)
+    model = LightGCN(split.train.num_users, split.train.num_items)
+    train(model, split, loss="softmax")
+    ours, ease = (
+        evaluate(one, split.train, split.test).recall for one in (model, EASE(400).fit(split.train))
+    )
+    assert ours > ease > 0.36
+
+
+# Refused at the door.
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({"lr": float("nan")}, ValueError, "lr=nan, expected a number above 0"),
+        ({"lr": "0.1"}, TypeError, "lr='0.1'"),
+        ({"reg": float("inf")}, ValueError, "reg=inf"),
+        ({"epochs": 2.5}, TypeError, r"epochs=2\.5, expected a whole number"),
+        ({"batch_size": True}, TypeError, "batch_size=True"),
+        ({"patience": -1}, ValueError, "patience=-1"),
+        ({"k": 41}, ValueError, "k=41, expected 1 to 40; there are no more items"),
+        ({"k": 0}, ValueError, "k=0"),
+        ({"seed": -1}, ValueError, "seed=-1"),
+        ({"loss": None}, TypeError, "loss=None, expected 'bpr', 'hard_bpr' or 'softmax'"),
+        ({"num_negatives": 0}, ValueError, "num_negatives=0"),
+        ({"temperature": 0.2}, ValueError, "temperature=0.2, but loss='bpr' has none; leave it"),
+        ({"loss": "softmax", "temperature": 0}, ValueError, "temperature=0"),
+        ({"loss": "softmax", "num_negatives": 2}, ValueError, "num_negatives=2, but loss='soft"),
+        ({"initial_embeddings": "warm"}, ValueError, "'warm', expected 'random' or 'smooth'"),
+        ({"initial_embeddings": 3}, TypeError, "initial_embeddings=3"),
+        ({"initial_embeddings": torch.full((80, 8), torch.nan)}, ValueError, "is not finite"),
+        (
+            {"device": "cuda:7"},
+            ValueError,
+            "device='cuda:7', expected what this machine has: 'cpu'",
+        ),
+        ({"device": "gpu"}, ValueError, "device='gpu', expected what this machine has"),
+        ({"device": 0}, TypeError, "device=0, expected what this machine has"),
+        ({"checkpoint": 3}, TypeError, "checkpoint=3"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_anything_changes(
+    clusters: Split, given: dict, error: type[Exception], message: str
+) -> None:
+    model = small()
+    model.embedding.weight.data.fill_(7)
+    with pytest.raises(error, match=message):
+        train(model, clusters, **given)
+    assert (model.embedding.weight == 7).all()
+
+
+def test_parts_that_cannot_be_trained_or_validated_on(clusters: Split) -> None:
+    none = torch.zeros(0, dtype=torch.long)
+    empty = Interactions(none, none, 40, 40)
+    for model, split, error, message in (
+        (EASE(), clusters, TypeError, r"expected EmbeddingModel; call its fit\(train\)"),
+        (None, clusters, TypeError, "model=None, expected EmbeddingModel; build e.g. a LightGCN"),
+        (small(), clusters.train, TypeError, "expected Split; make one with random_split"),
+        (small(), Split(empty), ValueError, "split.train: got no interaction"),
+        (small(), replace(clusters, val=empty), ValueError, "the validation part is empty"),
+        (
+            small(),
+            replace(clusters, val=clusters.train),
+            ValueError,
+            f"{len(clusters.train)} pairs are both in train and in validation",
+        ),
+    ):
+        with pytest.raises(error, match=message):
+            train(model, split)
+    train(small(), Split(clusters.train), epochs=1, k=99)  # nothing is ranked
+
+
+def test_devices_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    for name in ("cpu", "cuda", "cuda:1", "mps", torch.device("cuda", 0)):
+        assert check_device("device", name) == torch.device(name)
+    with pytest.raises(ValueError, match="has: 'cpu', 'cuda:0', 'cuda:1', 'mps'; leave device out"):
+        check_device("device", "cuda:2")
+    with pytest.raises(ValueError, match="device='meta'"):
+        check_device("device", "meta")
+
+
+def test_batches_go_where_the_model_is_and_adam_is_fused_where_it_can_be(clusters: Split) -> None:
+    settings = recipe("bpr", {}) | {"seed": 0, "patience": None, "k": 5}
+    run = training._Run(small(), clusters, settings, "cpu")
+    assert new_adam(small(), 0.1).defaults["fused"] is True
+    run.device = torch.device("meta")  # stands for one that is not here
+    assert {batch.device.type for batch in run.batches()} == {"meta"}
+    assert new_adam(small().to("meta"), 0.1).defaults["fused"] is None
+
+
+# What is shown.
+
+
+def test_the_bar_leaves_nothing(
+    clusters: Split, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    monkeypatch.setattr(training, "tqdm", tqdm)  # that of a terminal
+    train(small(), clusters, epochs=40, lr=0.05, patience=2, k=5)  # which ends before the bar
+    with pytest.raises(FloatingPointError):
+        train(small(), clusters, epochs=3, lr=1e30, k=5)
+    captured = capsys.readouterr()
+    assert "epoch:" in captured.err and captured.out == ""
+    assert captured.err.rstrip(" ").endswith("\r")
+    assert captured.err.split("\r")[-2].strip() == ""
+
+
+def test_history_says_what_happened(clusters: Split) -> None:
+    history = train(small(), clusters, epochs=3, k=5)
+    best = history.frame["recall"].max()
+    assert repr(history) == (
+        f"History(3 epochs, last loss {history.frame['loss'][3]:.4f}, best epoch "
+        f"{history.best_epoch} with validation recall {best:.4f})"
+    )
+    plain = train(small(), Split(clusters.train), epochs=1)
+    assert repr(plain) == f"History(1 epochs, last loss {plain.frame['loss'][1]:.4f})"

@@ -1,13 +1,16 @@
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
 from experiments.runs import Runs
+from recbook import tuning
 from recbook.data import Interactions, Split
 from recbook.models import ItemKNN, LightGCN
+from recbook.training import train
 from recbook.tuning import FAMILIES, Family, closed_form, grid, hide_test, trained, tune
 from tests.conftest import Sealed
 
@@ -32,8 +35,6 @@ def test_the_tuner_never_receives_the_test_interactions(
     def watched(model: Any, seen: Interactions, target: Interactions, k: int) -> Any:
         met.update(pairs(seen) | pairs(target))
         return real(model, seen, target, k)
-
-    from recbook import tuning
 
     real = tuning.evaluate
     monkeypatch.setattr(tuning, "evaluate", watched)
@@ -67,6 +68,72 @@ def test_epochs_are_chosen_and_then_kept(clusters: Split) -> None:
     full = Split(clusters.train, clusters.test)
     _, settings = family.fit(full, choice.settings, 1)
     assert settings == choice.settings
+
+
+def test_chosen_epochs_are_trained_where_there_is_a_validation_part(clusters: Split) -> None:
+    family = Family(trained(LightGCN, batch_size=64, lr=0.05), [{"reg": 1e-3}])
+    model, settings = family.fit(clusters, {"reg": 1e-3, "epochs": 3}, 1)
+    assert settings == {"reg": 1e-3, "epochs": 3}
+    expected = LightGCN(40, 40)
+    train(expected, clusters, epochs=3, batch_size=64, lr=0.05, reg=1e-3, seed=1)
+    assert torch.equal(model.final[0], expected.final[0])
+
+
+def test_models_stop_by_the_list_that_decides(
+    clusters: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths = []
+
+    def watched(*args: Any, **given: Any) -> Any:
+        lengths.append(given["k"])
+        return train(*args, **given)
+
+    monkeypatch.setattr(tuning, "train", watched)
+    tune(Family(trained(LightGCN, patience=1), [{"lr": 0.05}]), clusters, k=7)
+    assert lengths == [7]
+
+
+class Broken:
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+
+    def fit(self, train: Interactions) -> "Broken":
+        if self.error is not None:
+            raise self.error
+        return self
+
+    def score(self, users: torch.Tensor) -> torch.Tensor:
+        return torch.rand(len(users), 40)
+
+
+def test_a_fit_that_fails_says_which(clusters: Split) -> None:
+    settings = [{}, {"error": RuntimeError("out of luck")}]
+    with pytest.raises(RuntimeError, match="out of luck") as caught:
+        tune(Family(closed_form(Broken), settings), clusters)
+    assert caught.value.__notes__ == [f"while trying the settings {settings[1]}"]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_recall_that_is_no_number_does_not_win(
+    clusters: Split, monkeypatch: pytest.MonkeyPatch, first: bool
+) -> None:
+    recalls = iter([float("nan"), 0.1] if first else [0.1, float("nan")])
+    monkeypatch.setattr(tuning, "evaluate", lambda *args: SimpleNamespace(recall=next(recalls)))
+    with pytest.raises(FloatingPointError, match="recall is not a number"):
+        tune(Family(closed_form(Broken), [{}, {}]), clusters)
+
+
+def test_what_cannot_be_tuned(clusters: Split) -> None:
+    family = Family(closed_form(ItemKNN), [{}])
+    for given, error, message in (
+        (("EASE", clusters), TypeError, "family='EASE', expected Family; take one of FAMILIES"),
+        ((family, clusters.train), TypeError, "expected Split"),
+        ((family, clusters, 41), ValueError, "k=41, expected 1 to 40"),
+        ((family, clusters, 2.5), TypeError, r"k=2\.5"),
+        ((replace(family, grid=[]), clusters), ValueError, "the family's grid is empty"),
+    ):
+        with pytest.raises(error, match=message):
+            tune(*given)
 
 
 @pytest.mark.parametrize("val", [None, "empty"])
