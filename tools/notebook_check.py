@@ -383,7 +383,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Generator[
     return found
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter") -> None:
     """Say so where pictures were compared coarsely."""
     here, pinned = version("matplotlib"), pinned_matplotlib()
     if (reach := picture_reach(here, pinned)) != REACH:
