@@ -667,7 +667,7 @@ def test_what_only_a_run_shows(tmp_path: Path) -> None:
 
     start = time.monotonic()
     code, output = run_check("--nbval-cell-timeout=3", tmp_path)
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - start < 100
     assert code == 1
     near_outcomes, endless_outcomes = (
         outcomes("\n".join(re.findall(rf"{name}.ipynb::.*", output)))

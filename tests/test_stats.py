@@ -128,3 +128,15 @@ def test_the_measure_and_the_seed_decide() -> None:
     assert found.p_value == expected.pvalue
     assert found != compare(first, second, "ndcg", seed=4)
     assert bootstrap_interval(gain, seed=3) != bootstrap_interval(gain, seed=4)
+
+
+def test_what_is_not_named_is_what_the_signature_says() -> None:
+    values = np.random.default_rng(5).normal(size=40)
+    expected = scipy_stats.bootstrap(
+        (values,), np.mean, confidence_level=0.95, n_resamples=10_000, batch=500,
+        method="percentile", rng=np.random.default_rng(0),
+    ).confidence_interval  # fmt: skip
+    assert bootstrap_interval(values) == (expected.low, expected.high)
+    assert t_interval(values) == t_interval(values, 0.95)
+    both = report(values), report(np.roll(values, 1))
+    assert compare(*both) == compare(*both, measure="recall", seed=0)

@@ -7,23 +7,47 @@ are run stands in pyproject.toml. A fault that no test notices survives. `tests/
 those that are known, each with a reason. Fails where fewer than 90 % of a module's faults are
 noticed, and names the survivors that have no reason there.
 
-What is not planted: changes in the words of an error, in annotations and decorators, and in
-functions with a decorator (`torch.no_grad`, properties), which mutmut leaves alone.
+What is not planted: changes in what a message says (lines that raise or warn, hints, any text with
+a blank), in annotations and decorators, and in properties and other functions with a decorator,
+which mutmut leaves alone; `torch.no_grad` alone is none to it (`NoGradInside`).
 """
 
 import os
-import shutil
-import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import libcst as cst
 import yaml
+from mutmut.__main__ import cli
+from mutmut.mutation import mutators
+from mutmut.mutation.data import SourceFileMutationData
+from mutmut.mutation.diff_apply import get_diff_for_mutant
+from mutmut.stats import status_by_exit_code
 
 ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "_build" / "mutants"
 SURVIVORS = ROOT / "tests" / "survivors.yml"
 SHARE = 0.9
+
+
+class NoGradInside(cst.CSTTransformer):
+    """Write `with torch.no_grad():` into a function in place of the decorator."""
+
+    def leave_FunctionDef(  # noqa: N802
+        self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
+    ) -> cst.FunctionDef:
+        """Change one function."""
+        code = [cst.Module([]).code_for_node(each.decorator) for each in updated_node.decorators]
+        if code != ["torch.no_grad()"]:
+            return updated_node
+        head = 1 if updated_node.get_docstring() is not None else 0
+        lines = updated_node.body.body
+        item = cst.WithItem(cst.parse_expression(code[0]))
+        inside = cst.With([item], cst.IndentedBlock(lines[head:]))
+        body = updated_node.body.with_changes(body=[*lines[:head], inside])
+        return updated_node.with_changes(decorators=[], body=body)
 
 
 def copy_checkout() -> None:
@@ -33,20 +57,49 @@ def copy_checkout() -> None:
             target = WORK / source.relative_to(ROOT)
             if not source.is_file() or "__pycache__" in source.parts:
                 continue
-            if not target.exists() or target.read_bytes() != source.read_bytes():
+            content = source.read_bytes()
+            if b"@torch.no_grad()" in content and name == "recbook":
+                content = cst.parse_module(content).visit(NoGradInside()).bytes
+            if not target.exists() or target.read_bytes() != content:
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(source, target)
+                target.write_bytes(content)
     for target in [*WORK.glob("recbook/**/*.py"), *WORK.glob("tests/*.py")]:
         if not (ROOT / target.relative_to(WORK)).exists():
             target.unlink()
             (WORK / "mutants" / target.relative_to(WORK)).unlink(missing_ok=True)
 
 
+def is_prose(node: cst.CSTNode) -> bool:
+    """Whether this is a text for people, or an argument that is one."""
+    if isinstance(node, cst.Arg):
+        return (node.keyword is not None and node.keyword.value == "hint") or is_prose(node.value)
+    if isinstance(node, cst.ConcatenatedString | cst.FormattedString):
+        return True
+    return isinstance(node, cst.SimpleString) and " " in node.value
+
+
+def other_text(node: cst.BaseString) -> Iterable[cst.BaseString]:
+    """Mutmut's changes of a text, but for prose."""
+    return [] if is_prose(node) else mutators.operator_string(node)
+
+
+def argument_gone(node: cst.Call) -> Iterator[cst.Call]:
+    """Mutmut's calls with an argument less, or None in its place, but for prose."""
+    for changed in mutators.operator_arg_removal(node):
+        kept = {id(arg) for arg in changed.args}
+        if not all(is_prose(arg) for arg in node.args if id(arg) not in kept):
+            yield changed
+
+
+def leave_prose() -> None:
+    """Let mutmut use these two in place of its own."""
+    ours = {mutators.operator_string: other_text, mutators.operator_arg_removal: argument_gone}
+    table: list = mutators.mutation_operators  # type: ignore[assignment]
+    table[:] = [(kind, ours.get(operator, operator)) for kind, operator in table]
+
+
 def results() -> dict[str, dict[str, str]]:
     """For each module the mutants that mutmut knows, with what became of each."""
-    from mutmut.mutation.data import SourceFileMutationData
-    from mutmut.stats import status_by_exit_code
-
     found: dict[str, dict[str, str]] = {}
     for meta in sorted(Path("mutants/recbook").rglob("*.meta")):
         path = meta.relative_to("mutants").with_suffix("")
@@ -60,8 +113,6 @@ def results() -> dict[str, dict[str, str]]:
 
 def change(mutant: str) -> str:
     """Say what was planted: the function, the lines as they are, the lines as planted."""
-    from mutmut.mutation.diff_apply import get_diff_for_mutant
-
     function = mutant.rpartition(".")[2].partition("__mutmut")[0].removeprefix("x_")
     function = function.removeprefix("xǁ").replace("ǁ", ".")
     lines = [
@@ -113,7 +164,7 @@ def report(modules: list[str]) -> bool:
 if __name__ == "__main__":
     copy_checkout()
     os.chdir(WORK)
+    leave_prose()
     patterns = [f"recbook.{module}.*" for module in sys.argv[1:]]
-    mutmut = Path(sys.executable).with_name("mutmut")
-    subprocess.run([mutmut, "run", "--max-children", "2", *patterns], check=True)
+    cli(["run", "--max-children", "2", *patterns], standalone_mode=False)
     sys.exit(0 if report(sys.argv[1:]) else 1)
