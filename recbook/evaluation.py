@@ -6,20 +6,22 @@ seen score minus infinity, all others compete; there are no sampled candidates.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import pandas as pd
 import torch
 from torch import Tensor
 
-from recbook.data import Interactions
+from recbook.checks import check_count, check_tensor
+from recbook.data import Interactions, check_part
 
 __all__ = [
     "MEASURES",
     "RankingReport",
     "Recommender",
-    "check_same_size",
+    "check_scores",
     "evaluate",
     "top_k",
     "without",
@@ -51,17 +53,25 @@ def top_k(score: Tensor, k: int) -> Tensor:
         ``LongTensor`` of shape ``(num_rows, k)``; -1 where fewer than ``k`` scores are finite.
 
     Raises:
+        TypeError: on what is no tensor of numbers.
         ValueError: where ``k`` is not in ``1 .. num_items`` or a score is NaN.
 
     >>> top_k(torch.tensor([[0.1, 0.9, 0.9], [float("-inf"), 0.0, float("-inf")]]), k=2)
     tensor([[ 1,  2],
             [ 1, -1]])
     """
-    if not 1 <= k <= score.shape[1]:
-        raise ValueError(f"got k={k}, expected 1 to {score.shape[1]}, the number of items")
+    check_tensor("score", score, "num_rows", "num_items", of="numbers")
+    check_count("k", k, 1, score.shape[1], hint="there are no more items")
+    return _ranked(check_scores(score, *score.shape), k)[0]
+
+
+def _ranked(score: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """What :func:`top_k` returns, and in which rows an item not listed is as good as the last."""
     value, position = torch.topk(score, min(k + 1, score.shape[1]))
     if value.isnan().any():  # which topk takes for the highest
-        raise ValueError("got a score that is NaN; did training diverge? try a smaller lr")
+        raise ValueError(
+            "score: got a NaN, expected numbers; did training diverge? try a smaller lr"
+        )
     last, beyond = value[:, k - 1], value[:, k:]
     position = position[:, :k]
     tied = (beyond == last[:, None]).any(1) & (last > -torch.inf)  # topk chose among equals
@@ -70,7 +80,7 @@ def top_k(score: Tensor, k: int) -> Tensor:
     position = position.sort(1).values  # ascending, then stable by score: ties stay in order
     value = score.gather(1, position)
     value, order = torch.sort(value, descending=True, stable=True)
-    return position.gather(1, order).masked_fill(value == -torch.inf, -1)
+    return position.gather(1, order).masked_fill(value == -torch.inf, -1), tied
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,10 +98,22 @@ class RankingReport:
         per_user: one row a user with at least one target item, the index being the user's
             position: ``num_target``, ``recall``, ``precision``, ``ndcg``, ``hit_rate``,
             ``recall_ceiling``, ``precision_ceiling``.
+        num_unknown: how many of these users had nothing in ``seen``: no list of theirs can be
+            personal.
+        num_tied: for how many of them a tie at the end of the list left it to the items' positions
+            whether a target item was in it.
     """
 
     k: int
     per_user: pd.DataFrame
+    num_unknown: int = 0
+    num_tied: int = 0
+
+    def __repr__(self) -> str:
+        means = ", ".join(f"{name} {value:.4f}" for name, value in self.as_dict().items())
+        more = f", {self.num_unknown:,} of them unknown" if self.num_unknown else ""
+        more += f", {self.num_tied:,} lists decided by a tie" if self.num_tied else ""
+        return f"RankingReport(at {self.k}: {means}; {len(self.per_user):,} users{more})"
 
     @property
     def recall(self) -> float:
@@ -133,14 +155,20 @@ def without(score: Tensor, pairs: tuple[Tensor, Tensor]) -> Tensor:
     return score.index_put(pairs, torch.tensor(-torch.inf, dtype=score.dtype))
 
 
-def check_same_size(name: str, part: Interactions, num_users: int, num_items: int) -> None:
-    """Raise a ValueError unless ``part`` has these numbers of users and items."""
-    if (part.num_users, part.num_items) != (num_users, num_items):
-        raise ValueError(
-            f"{name} has {part.num_users} users and {part.num_items} items, expected {num_users} "
-            f"and {num_items}; take all parts from one Split, or pass the same num_users and "
-            "num_items to each Interactions.from_pairs"
-        )
+def check_scores(score: Any, num_rows: int, num_items: int) -> Tensor:
+    """The scores of a recommender, as floats of 32 or 64 bits.
+
+    Raises:
+        TypeError: on what is no tensor of numbers.
+        ValueError: on another shape.
+    """
+    hint = "score(users) gives one row a user, one column an item"
+    check_tensor("score", score, num_rows, num_items, of="numbers", hint=hint)
+    if not score.is_floating_point():
+        score = score.double()
+    elif score.element_size() < 4:
+        score = score.float()
+    return score
 
 
 @torch.no_grad()
@@ -161,31 +189,35 @@ def evaluate(
         block: users scored at a time; memory grows with ``block * num_items``.
 
     Returns:
-        A :class:`RankingReport`; it does not depend on ``block``.
+        A :class:`RankingReport`; it does not depend on ``block``. Equal scores go to the lower
+        position; where that decides for more than ten users and a tenth of them, a warning says so.
 
     Raises:
+        TypeError: on what is no recommender, or no :class:`Interactions`.
         ValueError: where ``target`` is empty, has a pair in common with ``seen`` or another size,
-            ``block`` is below 1, or the scores have a wrong shape or a NaN.
+            ``k`` is not in ``1 .. num_items``, ``block`` is below 1, or the scores have a wrong
+            shape or a NaN.
 
     Reference: Järvelin and Kekäläinen, Cumulated gain-based evaluation, TOIS 20(4), 2002, for NDCG.
     """
+    if not callable(getattr(recommender, "score", None)):
+        raise TypeError(
+            f"got recommender={recommender!r:.80}, expected an object with score(users), e.g. a "
+            "model that is fitted"
+        )
+    check_part("target", target)
+    check_count("k", k, 1, target.num_items, hint="there are no more items")
+    check_count("block", block, hint="it is the number of users to score at a time")
+    num_unknown = num_tied = 0
     users = torch.nonzero(target.user_degree).flatten()
-    if len(users) == 0:
-        raise ValueError("target has no interaction, so that nothing can be measured")
-    if block < 1:
-        raise ValueError(f"got block={block}, expected the number of users to score at a time")
     if seen is not None:
-        check_same_size("seen", seen, target.num_users, target.num_items)
+        check_part("seen", seen, target.num_users, target.num_items, empty=True)
+        num_unknown = int((seen.user_degree[users] == 0).sum())
     discount = 1 / torch.log2(torch.arange(k, dtype=torch.float64) + 2)
     ideal = torch.cat([torch.zeros(1, dtype=torch.float64), discount.cumsum(0)])
     parts = []
     for some in users.split(block):
-        score = recommender.score(some).cpu()
-        if score.shape != (len(some), target.num_items):
-            raise ValueError(
-                f"score returned shape {tuple(score.shape)} for {len(some)} users, expected "
-                f"{(len(some), target.num_items)}: one row a user, one column an item"
-            )
+        score = check_scores(recommender.score(some), len(some), target.num_items).cpu()
         wanted = target.dense_rows(some)
         if seen is not None:
             known = seen.pairs_of(some)
@@ -195,7 +227,9 @@ def evaluate(
                     "item is never recommended, so it cannot be a target"
                 )
             score = without(score, known)
-        position = top_k(score, k)
+        position, tied = _ranked(score, k)
+        last = score[tied].gather(1, position[tied, -1:])
+        num_tied += int(((score[tied] == last) & wanted[tied]).any(1).sum())
         hit = (wanted.gather(1, position.clamp(min=0)) & (position >= 0)).double()
         num_target = wanted.sum(1)
         best = num_target.clamp(max=k)
@@ -213,4 +247,10 @@ def evaluate(
                 index=pd.Index(some.numpy(), name="user"),
             )
         )
-    return RankingReport(k, pd.concat(parts))
+    if num_tied > max(10, len(users) / 10):
+        warnings.warn(
+            f"for {num_tied:,} of {len(users):,} users a target item scores as the last listed, "
+            "so that the items' positions decided; are the scores rounded, or all the same?",
+            stacklevel=2,
+        )
+    return RankingReport(k, pd.concat(parts), num_unknown, num_tied)

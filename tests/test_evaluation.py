@@ -131,14 +131,49 @@ def test_errors() -> None:
             evaluate(model, None, pair, k=k)
     with pytest.raises(ValueError, match="block=0"):
         evaluate(model, None, pair, k=1, block=0)
-    with pytest.raises(ValueError, match="seen has 2 users and 4 items, expected 2 and 3"):
+    with pytest.raises(ValueError, match="seen: got 2 users and 4 items, expected 2 and 3"):
         evaluate(model, Interactions.from_pairs([0], [1], 2, 4), pair, k=1)
     with pytest.raises(ValueError, match="both in seen and in target"):
         evaluate(model, pair, pair, k=1)
-    with pytest.raises(ValueError, match=r"score returned shape \(1, 2\)"):
+    with pytest.raises(ValueError, match=r"score: got shape \(1, 2\), expected \(1, 3\)"):
         evaluate(Fixed(torch.zeros(2, 2)), None, pair, k=1)
     with pytest.raises(ValueError, match="NaN"):
         evaluate(Fixed(torch.full((2, 3), torch.nan)), None, pair, k=1)
     none = torch.zeros(0, dtype=torch.long)
     with pytest.raises(ValueError, match="no interaction"):
         evaluate(model, None, Interactions(none, none, 2, 3), k=1)
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32, torch.float16, torch.bfloat16])
+def test_scores_of_any_number(dtype: torch.dtype) -> None:
+    seen, target = (Interactions.from_pairs([0], [item], 1, 4) for item in (3, 1))
+    report = evaluate(Fixed(torch.tensor([[1, 2, 0, 9]], dtype=dtype)), seen, target, k=1)
+    assert report.recall == 1 and report.num_tied == 0
+    assert top_k(torch.tensor([[1, 2, 0, 9]], dtype=dtype), 2).tolist() == [[3, 1]]
+
+
+def test_users_of_whom_nothing_is_known_are_counted() -> None:
+    model = Fixed(torch.arange(12.0).view(3, 4))
+    seen = Interactions.from_pairs([0], [0], 3, 4)
+    target = Interactions.from_pairs([0, 2], [3, 3], 3, 4)
+    report = evaluate(model, seen, target, k=1)
+    assert report.num_unknown == 1 and "2 users, 1 of them unknown" in repr(report)
+    assert evaluate(model, None, target, k=1).num_unknown == 0
+
+
+def test_a_list_that_a_tie_decides_is_counted() -> None:
+    scores = torch.tensor([[3.0, 1, 1, 0], [3, 1, 1, 0], [3, 2, 1, 1]])
+    target = Interactions.from_pairs([0, 1, 2], [2, 3, 3], 3, 4)
+    report = evaluate(Fixed(scores), None, target, k=2)  # user 1's target is no part of the tie
+    assert report.num_tied == 1
+    many = Fixed(torch.zeros(11, 4))
+    target = Interactions.from_pairs(range(11), [3] * 11, 11, 4)
+    with pytest.warns(UserWarning, match="for 11 of 11 users a target item scores as the last"):
+        assert evaluate(many, None, target, k=2).num_tied == 11
+
+
+def test_what_is_no_recommender() -> None:
+    pair = Interactions.from_pairs([0], [0], 2, 3)
+    for what in (None, torch.zeros(2, 3), "LightGCN"):
+        with pytest.raises(TypeError, match="expected an object with score"):
+            evaluate(what, None, pair, k=1)

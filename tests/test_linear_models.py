@@ -85,7 +85,7 @@ def test_who_has_nothing_scores_nothing(model: BaseRecommender, lonely: Interact
     assert score.shape == (4, 5) and score.isfinite().all()
     assert score[3].abs().max() < 1e-9  # no items: no reason for any score
     assert score[:, 4].abs().max() < 1e-9  # no users: nothing speaks for it
-    assert model.recommend([3], k=2, exclude=lonely).tolist() == [[0, 1]]
+    assert model.recommend([3], k=2, exclude=lonely).tolist() == [[-1, -1]]
 
 
 @pytest.mark.parametrize("model", [ItemKNN(), EASE(), GFCF()], ids=lambda m: type(m).__name__)

@@ -3,68 +3,110 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from recbook.data import Interactions
-from recbook.evaluation import check_same_size, top_k, without
+from recbook.checks import check_count, check_number, check_positions
+from recbook.data import Interactions, check_part
+from recbook.evaluation import check_scores, top_k, without
+from recbook.graph import is_adjacency
 from recbook.memory import check_memory
 
 __all__ = ["BaseRecommender", "EmbeddingModel"]
 
+_LOOK_UP = "split.position looks up raw ids"
+
 
 class BaseRecommender(ABC):
-    """Turns ``score`` into lists; a subclass has ``num_users``, ``num_items`` and ``score``."""
+    """Turns ``score`` into lists; a subclass has ``score``, and calls ``remember`` when it fits.
+
+    Attributes:
+        num_users: number of users.
+        num_items: number of items.
+        known_users: true for the users of whom it has learned something, ``bool`` of shape
+            ``(num_users,)``; None where that is not known.
+    """
 
     num_users: int
     num_items: int
+    known_users: Tensor | None
 
     @abstractmethod
     def score(self, users: Tensor) -> Tensor:
         """Scores of all items for some users, shape ``(len(users), num_items)``."""
 
-    def check_fitted(self, attribute: str) -> None:
-        """Raise a RuntimeError where ``fit`` has not set the attribute yet."""
-        if not hasattr(self, attribute):
-            raise RuntimeError(f"{type(self).__name__} knows nothing yet: call fit(train) first")
+    def remember(self, train: Interactions) -> None:
+        """Note the sizes of what is fitted, and who has an item in it."""
+        check_part("train", train)
+        self.num_users, self.num_items = train.num_users, train.num_items
+        self.known_users = train.user_degree > 0
 
+    def positions(self, users: Tensor | Sequence[int]) -> Tensor:
+        """Users as positions, which they are checked to be, ``LongTensor`` of shape ``(n,)``.
+
+        Raises:
+            RuntimeError: before ``fit``.
+            TypeError: on what are no positions, e.g. a mask.
+            ValueError: on positions out of range.
+        """
+        if not hasattr(self, "num_users"):
+            raise RuntimeError(f"{type(self).__name__} knows nothing yet: call fit(train) first")
+        return check_positions("users", users, self.num_users, _LOOK_UP)
+
+    @torch.no_grad()
     def recommend(
-        self, users: Tensor | Sequence[int], k: int = 20, exclude: Interactions | None = None
+        self,
+        users: Tensor | Sequence[int],
+        k: int = 20,
+        exclude: Interactions | None = None,
+        allow: Tensor | Sequence[int] | None = None,
+        deny: Tensor | Sequence[int] | None = None,
     ) -> Tensor:
         """The ``k`` best items of each user, best first.
 
+        Nothing is listed for a user of whom nothing is known, whose scores would be noise, nor
+        where all items have the same score.
+
         Args:
-            users: user positions.
+            users: user positions; ``split.position`` looks up raw ids.
             k: length of each list.
             exclude: items that are not to be shown again, mostly ``split.train``.
+            allow: item positions, of which alone lists are made; None for all.
+            deny: item positions that no list is to have.
 
         Returns:
             ``LongTensor`` of item positions, shape ``(len(users), k)``; -1 where a user has fewer
             than ``k`` items left.
 
         Raises:
-            ValueError: on users that are not positions, where ``exclude`` has another size than
-                the model, and where ``k`` exceeds the number of items.
+            TypeError: on users or items that are not positions.
+            ValueError: on positions out of range, where ``exclude`` has another size than the
+                model, and where ``k`` exceeds the number of items.
+            RuntimeError: before it is fitted.
         """
-        users = torch.as_tensor(users)
-        if users.ndim != 1 or (users.numel() and users.is_floating_point()):
-            raise ValueError(
-                f"got users {users.tolist()}, expected a list of whole positions, e.g. [0, 7]"
-            )
-        users = users.long()
-        if users.numel() and not 0 <= users.min() <= users.max() < self.num_users:
-            raise ValueError(
-                f"got users {users.min().item()} to {users.max().item()}, expected positions 0 to "
-                f"{self.num_users - 1}; raw ids stand at these positions in split.user_ids"
-            )
-        with torch.no_grad():
-            score = self.score(users).cpu()
+        users = self.positions(users)
+        check_count("k", k, 1, self.num_items, "there are no more items")
+        score = check_scores(self.score(users), len(users), self.num_items).cpu()
+        finite = score > -torch.inf
+        lowest, highest = score.masked_fill(~finite, torch.inf).amin(1), score.amax(1)
+        silent = (lowest == highest) & (finite.sum(1) > 1)
+        known = getattr(self, "known_users", None)  # which a reader's own class may not have
+        if known is not None:
+            silent |= ~known.cpu()[users]
         if exclude is not None:
-            check_same_size("exclude", exclude, self.num_users, self.num_items)
+            check_part("exclude", exclude, self.num_users, self.num_items, empty=True)
             score = without(score, exclude.pairs_of(users))
-        return top_k(score, k)
+        if allow is not None:
+            barred = torch.ones(self.num_items, dtype=torch.bool)
+            barred[check_positions("allow", allow, self.num_items, _LOOK_UP)] = False
+            score = score.masked_fill(barred, -torch.inf)
+        if deny is not None:
+            items = check_positions("deny", deny, self.num_items, _LOOK_UP)
+            score = score.index_fill(1, items, -torch.inf)
+        return top_k(score, k).masked_fill(silent[:, None], -1)
 
 
 class EmbeddingModel(nn.Module, BaseRecommender):
@@ -90,13 +132,10 @@ class EmbeddingModel(nn.Module, BaseRecommender):
         self, num_users: int, num_items: int, embedding_dim: int, std: float = 0.1
     ) -> None:
         super().__init__()
-        for name, value in (
-            ("num_users", num_users),
-            ("num_items", num_items),
-            ("embedding_dim", embedding_dim),
-        ):
-            if value < 1:
-                raise ValueError(f"got {name}={value}, expected 1 or more")
+        check_count("num_users", num_users)
+        check_count("num_items", num_items)
+        check_count("embedding_dim", embedding_dim)
+        check_number("std", std, least=0)
         size = num_users + num_items, embedding_dim
         check_memory(
             {"embeddings": (*size, 4), "their draw in doubles": (*size, 8)},
@@ -105,7 +144,9 @@ class EmbeddingModel(nn.Module, BaseRecommender):
         )
         self.num_users, self.num_items, self.std = num_users, num_items, std
         self.embedding = nn.Embedding(*size)
-        self.final: tuple[Tensor, Tensor] | None = None
+        for name in ("final_user", "final_item", "known_users"):  # which move with the model
+            self.register_buffer(name, None, persistent=False)
+        self._made_of: list[int] = []  # the versions of the parameters that they were made of
 
     def reset_parameters(self, seed: int = 0) -> None:
         """Draw the layer-0 embeddings anew; the same seed gives the same numbers on every CPU."""
@@ -115,13 +156,59 @@ class EmbeddingModel(nn.Module, BaseRecommender):
         normal = torch.randn(shape, generator=generator, dtype=torch.float64)
         with torch.no_grad():
             self.embedding.weight.copy_(normal.mul_(self.std))
-        self.final = None
 
-    def finalize(self, graph: Tensor) -> None:
-        """Compute the final embeddings once, without dropout, and keep them for ``score``."""
+    @torch.no_grad()
+    def finalize(self, graph: Tensor | None) -> None:
+        """Compute the final embeddings once, without dropout, and keep them for ``score``.
+
+        Args:
+            graph: as for ``forward``. Users without an edge are those of whom nothing is known.
+        """
         self.eval()
-        with torch.no_grad():
-            self.final = self(graph)
+        self.final_user, self.final_item = self(graph)
+        self.known_users = None
+        if graph is not None:
+            num_nodes = self.num_users + self.num_items
+            sparse = is_adjacency(graph, num_nodes)
+            degree = graph.crow_indices().diff() if sparse else graph[1].bincount(None, num_nodes)
+            self.known_users = degree[: self.num_users] > 0
+        self._made_of = self._versions()
+
+    @property
+    def final(self) -> tuple[Tensor, Tensor]:
+        """The final embeddings of users and items.
+
+        Raises:
+            RuntimeError: before ``train`` or ``finalize``, and where parameters have changed since.
+        """
+        if self.final_user is None:
+            raise RuntimeError(
+                f"{type(self).__name__} has no final embeddings yet: call train(model, split), or "
+                "model.finalize(adj) where the parameters are there already"
+            )
+        if self._made_of != self._versions():
+            raise RuntimeError(
+                f"the parameters of {type(self).__name__} have changed since its final embeddings "
+                "were made (a state was loaded, or a step taken): call model.finalize(adj)"
+            )
+        return self.final_user, self.final_item
+
+    def _versions(self) -> list[int]:
+        return [parameter._version for parameter in self.parameters()]
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> EmbeddingModel:
+        """Move or convert; what was made of the parameters moves with them."""
+        fresh = self._made_of == self._versions()
+        super()._apply(fn, recurse)
+        self._made_of = self._versions() if fresh else []
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_made_of": self._made_of == self._versions()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # of a copy, whose parameters count their versions anew
+        self._made_of = self._versions() if state["_made_of"] else []
 
     def split_nodes(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Node embeddings as those of the users and those of the items."""
@@ -147,12 +234,7 @@ class EmbeddingModel(nn.Module, BaseRecommender):
         """Dot products with all items, shape ``(len(users), num_items)``.
 
         Raises:
-            RuntimeError: before ``train`` or ``finalize``.
+            RuntimeError: before ``train`` or ``finalize``, and where parameters have changed since.
         """
-        if self.final is None:
-            raise RuntimeError(
-                f"{type(self).__name__} has no final embeddings yet: call train(model, split), or "
-                "model.finalize(adj) where the parameters are there already"
-            )
         user_emb, item_emb = self.final
-        return user_emb[users.to(user_emb.device)] @ item_emb.T
+        return user_emb[self.positions(users).to(user_emb.device)] @ item_emb.T

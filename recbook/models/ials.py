@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from recbook.checks import check_count, check_number
-from recbook.data import Interactions
+from recbook.data import Interactions, check_part
+from recbook.memory import check_memory
 from recbook.models.base import BaseRecommender
 
 __all__ = ["ImplicitALS"]
@@ -54,15 +57,18 @@ class ImplicitALS(BaseRecommender):
                 "iALS needs two more packages: pip install implicit threadpoolctl"
             ) from error
 
-        self.num_users, self.num_items = train.num_users, train.num_items
+        check_part("train", train)
+        vectors = train.num_users + train.num_items, self.settings["factors"]
+        check_memory({"embeddings": (*vectors, 2, 4)}, "use fewer factors")
         with threadpool_limits(1, "blas"):  # it warns of more: its own threads do the work
             model = AlternatingLeastSquares(**self.settings, iterations=15, random_state=0)
             model.fit(csr_matrix(train.matrix), show_progress=False)
         self.user_emb = torch.as_tensor(model.user_factors)
         self.item_emb = torch.as_tensor(model.item_factors)
+        self.remember(train)
         return self
 
     def score(self, users: Tensor) -> Tensor:
         """Dot products with all items, shape ``(len(users), num_items)``."""
-        self.check_fitted("user_emb")
+        users = self.positions(users)
         return self.user_emb[users] @ self.item_emb.T

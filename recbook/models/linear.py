@@ -10,12 +10,15 @@ import torch
 from torch import Tensor
 
 from recbook.checks import check_count, check_number
-from recbook.data import Interactions
+from recbook.data import Interactions, check_part
 from recbook.graph import normalized_matrix
+from recbook.memory import check_memory
 from recbook.models.base import BaseRecommender
 from recbook.sparse import inv_sqrt, largest_singular
 
 __all__ = ["EASE", "GFCF", "PureSVD"]
+
+_FEWER = "leave out rare items, or take a model with embeddings, e.g. LightGCN"
 
 
 class PureSVD(BaseRecommender):
@@ -45,10 +48,13 @@ class PureSVD(BaseRecommender):
 
     def fit(self, train: Interactions) -> PureSVD:
         """Factorise the matrix of the train interactions."""
-        self.num_users, self.num_items = train.num_users, train.num_items
+        check_part("train", train)
+        vectors = train.num_users + train.num_items, self.embedding_dim
+        check_memory({"the singular vectors": (*vectors, 2, 8)}, _FEWER)
         left, size, right = largest_singular(train.matrix, self.embedding_dim)
         self.user_emb = torch.from_numpy(left * size)
         self.item_emb = torch.from_numpy(right)
+        self.remember(train)
         return self
 
     def score(self, users: Tensor) -> Tensor:
@@ -57,7 +63,7 @@ class PureSVD(BaseRecommender):
         Raises:
             RuntimeError: before ``fit``.
         """
-        self.check_fitted("user_emb")
+        users = self.positions(users)
         return self.user_emb[users] @ self.item_emb.T
 
 
@@ -91,14 +97,17 @@ class EASE(BaseRecommender):
 
     def fit(self, train: Interactions) -> EASE:
         """Invert the item-item matrix."""
-        self.num_users, self.num_items = train.num_users, train.num_items
+        check_part("train", train)
         self.matrix = train.matrix
+        n = train.num_items
+        check_memory({"the item-item matrix, its inverse and two copies": (n, n, 4, 8)}, _FEWER)
         gram = torch.from_numpy((self.matrix.T @ self.matrix).toarray())
         inverse = torch.cholesky_inverse(
             torch.linalg.cholesky(gram + self.reg * torch.eye(len(gram), dtype=gram.dtype))
         )
         self.weight = -inverse / inverse.diagonal()
         self.weight.fill_diagonal_(0)
+        self.remember(train)
         return self
 
     def score(self, users: Tensor) -> Tensor:
@@ -107,7 +116,7 @@ class EASE(BaseRecommender):
         Raises:
             RuntimeError: before ``fit``.
         """
-        self.check_fitted("weight")
+        users = self.positions(users)
         return torch.from_numpy(self.matrix[users.numpy()] @ self.weight.numpy())
 
 
@@ -142,12 +151,15 @@ class GFCF(BaseRecommender):
 
     def fit(self, train: Interactions) -> GFCF:
         """Normalise the matrix and find its smoothest signals."""
-        self.num_users, self.num_items = train.num_users, train.num_items
+        check_part("train", train)
         self.matrix = train.matrix
         self.normalized = normalized_matrix(train)
+        vectors = train.num_users + train.num_items, self.num_frequencies
+        check_memory({"the singular vectors": (*vectors, 2, 8)}, _FEWER)
         _, _, self.signals = largest_singular(self.normalized, self.num_frequencies)
         self.inv_sqrt_degree = inv_sqrt(train.item_degree)
         self.sqrt_degree = train.item_degree.double().sqrt().numpy()
+        self.remember(train)
         return self
 
     def score(self, users: Tensor) -> Tensor:
@@ -156,7 +168,7 @@ class GFCF(BaseRecommender):
         Raises:
             RuntimeError: before ``fit``.
         """
-        self.check_fitted("signals")
+        users = self.positions(users)
         rows = self.matrix[users.numpy()]
         two_hops = ((rows @ self.normalized.T) @ self.normalized).toarray()
         low_pass = (rows @ (self.inv_sqrt_degree[:, None] * self.signals)) @ self.signals.T

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from recbook.checks import check_count
-from recbook.data import Interactions
+from recbook.data import Interactions, check_part
+from recbook.memory import check_memory
 from recbook.models.base import BaseRecommender
 from recbook.sparse import inv_sqrt
 
@@ -43,8 +44,13 @@ class ItemKNN(BaseRecommender):
 
     def fit(self, train: Interactions) -> ItemKNN:
         """Compare all pairs of items, and keep each item's nearest."""
-        self.num_users, self.num_items = train.num_users, train.num_items
+        check_part("train", train)
         self.matrix = train.matrix
+        n = train.num_items
+        check_memory(
+            {"the item-item matrix and three copies": (n, n, 4, 8)},
+            "leave out rare items, or take a model with embeddings, e.g. LightGCN",
+        )
         both = torch.from_numpy((self.matrix.T @ self.matrix).toarray())
         scale = torch.from_numpy(inv_sqrt(train.item_degree))
         similarity = scale[:, None] * both * scale
@@ -53,6 +59,7 @@ class ItemKNN(BaseRecommender):
         lowest = similarity.topk(number, dim=1).values[:, -1:]
         kept = similarity.where(similarity > lowest * (1 - 1e-12), 0)  # equal but for rounding
         self.similarity = kept.T  # a column holds the neighbours of the item it scores
+        self.remember(train)
         return self
 
     def score(self, users: Tensor) -> Tensor:
@@ -61,5 +68,5 @@ class ItemKNN(BaseRecommender):
         Raises:
             RuntimeError: before ``fit``.
         """
-        self.check_fitted("similarity")
+        users = self.positions(users)
         return torch.from_numpy(self.matrix[users.numpy()] @ self.similarity.numpy())

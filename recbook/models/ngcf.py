@@ -143,7 +143,6 @@ class NGCF(EmbeddingModel):
             else:
                 bound = len(parameter) ** -0.5
                 nn.init.uniform_(parameter, -bound, bound, generator=generator)
-        self.final = None
 
     def forward(self, graph: Tensor) -> tuple[Tensor, Tensor]:
         """Final embeddings of all users and items.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from recbook.data import Interactions
+from recbook.data import Interactions, check_part
 from recbook.models.base import BaseRecommender
 
 __all__ = ["Popularity"]
@@ -20,8 +20,10 @@ class Popularity(BaseRecommender):
 
     def fit(self, train: Interactions) -> Popularity:
         """Count the users of each item."""
-        self.num_users, self.num_items = train.num_users, train.num_items
+        check_part("train", train)
         self._count = train.item_degree.float()
+        self.remember(train)
+        self.known_users = None  # the same list for everybody
         return self
 
     def score(self, users: Tensor) -> Tensor:
@@ -30,5 +32,5 @@ class Popularity(BaseRecommender):
         Raises:
             RuntimeError: before ``fit``.
         """
-        self.check_fitted("_count")
+        users = self.positions(users)
         return self._count.expand(len(users), -1)
