@@ -66,8 +66,8 @@ class PowerNorm(LightGCN):
         super().__init__(num_users, num_items)
         degree = torch.cat([train.user_degree, train.item_degree]).clamp(min=1).float()
         receives, sends = exponents
-        self.after = degree.pow(0.5 - receives)[:, None]
-        self.before = degree.pow(0.5 - sends)[:, None]
+        self.register_buffer("after", degree.pow(0.5 - receives)[:, None])
+        self.register_buffer("before", degree.pow(0.5 - sends)[:, None])
 
     def propagate(self, x: Tensor, graph: Tensor) -> Tensor:
         """From one layer to the next."""

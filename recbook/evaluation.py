@@ -200,7 +200,7 @@ def evaluate(
 
     Reference: Järvelin and Kekäläinen, Cumulated gain-based evaluation, TOIS 20(4), 2002, for NDCG.
     """
-    if not callable(getattr(recommender, "score", None)):
+    if isinstance(recommender, type) or not callable(getattr(recommender, "score", None)):
         raise TypeError(
             f"got recommender={recommender!r:.80}, expected an object with score(users), e.g. a "
             "model that is fitted"

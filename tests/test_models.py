@@ -300,3 +300,32 @@ def test_pure_svd_says_what_it_lacks(toy: Interactions) -> None:
         PureSVD(3).fit(toy)
     with pytest.raises(RuntimeError, match="fit"):
         PureSVD(2).score(torch.tensor([0]))
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("kind", [LightGCNConv, NGCFConv])
+def test_hooks_and_explainers_see_the_same_layer(
+    kind: type, bias: bool, edge_index: torch.Tensor
+) -> None:
+    """PyG takes the way of the messages where a layer is not to be fused, whatever the graph."""
+    conv = kind() if kind is LightGCNConv else NGCFConv(4, 4, bias=bias).eval()
+    x, adj = torch.randn(7, 4), normalized_adjacency(edge_index, 7)
+    fused, messages = conv(x, adj), []
+    conv.register_message_forward_hook(lambda _, inputs, output: messages.append(output))
+    conv.fuse = False
+    for graph in (adj, edge_index):
+        torch.testing.assert_close(conv(x, graph), fused)
+    assert [len(message) for message in messages] == [12, 12]
+    conv.fuse = True
+    summed = conv.message_and_aggregate(adj, x)
+    by_hand = torch.zeros_like(summed).index_add_(0, edge_index[1], messages[1])
+    torch.testing.assert_close(summed, by_hand)
+
+
+def test_parameters_are_drawn_for_any_device() -> None:
+    """On a device whose generator is another: parameters without storage stand in for it."""
+    for kind in (LightGCN, NGCF, MatrixFactorization):
+        with torch.device("meta"):
+            model = kind(3, 4, 5)
+        model.reset_parameters(seed=1)
+        assert {parameter.device.type for parameter in model.parameters()} == {"meta"}

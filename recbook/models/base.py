@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from recbook.checks import check_count, check_number, check_positions
+from recbook.checks import check_count, check_number, check_positions, check_seed, check_tensor
 from recbook.data import Interactions, check_part
 from recbook.evaluation import check_scores, top_k, without
 from recbook.graph import is_adjacency
@@ -151,7 +151,7 @@ class EmbeddingModel(nn.Module, BaseRecommender):
     def reset_parameters(self, seed: int = 0) -> None:
         """Draw the layer-0 embeddings anew; the same seed gives the same numbers on every CPU."""
         # In doubles: the float version of randn takes another path where the CPU has AVX2.
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(check_seed(seed))
         shape = self.embedding.weight.shape
         normal = torch.randn(shape, generator=generator, dtype=torch.float64)
         with torch.no_grad():
@@ -212,6 +212,7 @@ class EmbeddingModel(nn.Module, BaseRecommender):
 
     def split_nodes(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Node embeddings as those of the users and those of the items."""
+        check_tensor("x", x, self.num_users + self.num_items, "embedding_dim")
         user_emb, item_emb = x.split([self.num_users, self.num_items])
         return user_emb, item_emb
 
@@ -226,9 +227,14 @@ class EmbeddingModel(nn.Module, BaseRecommender):
         Returns:
             Shapes ``(n, embedding_dim)`` and ``(m, embedding_dim)``.
         """
+        self._check_nodes(users, items)
         user_emb, item_emb = self(graph)
         # index_select, because the gradient of [] sorts the positions first: five times as slow
         return user_emb.index_select(0, users), item_emb.index_select(0, items)
+
+    def _check_nodes(self, users: Tensor, items: Tensor) -> None:
+        check_tensor("users", users, "n", of="positions", number=self.num_users, hint=_LOOK_UP)
+        check_tensor("items", items, "m", of="positions", number=self.num_items, hint=_LOOK_UP)
 
     def score(self, users: Tensor) -> Tensor:
         """Dot products with all items, shape ``(len(users), num_items)``.

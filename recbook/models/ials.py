@@ -41,7 +41,9 @@ class ImplicitALS(BaseRecommender):
         check_count("factors", factors)
         check_number("alpha", alpha, above=0)
         check_number("regularization", regularization, least=0)
-        self.settings = {"factors": factors, "alpha": alpha, "regularization": regularization}
+        self.settings: dict[str, Any] = {
+            "factors": factors, "alpha": alpha, "regularization": regularization,
+        }  # fmt: skip
 
     def fit(self, train: Interactions) -> ImplicitALS:
         """Fifteen sweeps, each solving for all users, then for all items.

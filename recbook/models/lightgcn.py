@@ -21,10 +21,11 @@ class LightGCNConv(MessagePassing):
 
     .. math:: e_i^{(k+1)} = \sum_{j \in \mathcal{N}_i} \frac{1}{\sqrt{d_i d_j}} \, e_j^{(k)}
 
-    No weights, no nonlinearity, no self-loop (equation 3 of the paper). Takes the graph in either
-    form, with results equal to 1e-6: an ``edge_index`` goes edge by edge through ``message``, a
-    sparse adjacency in one product through ``message_and_aggregate``, without the messages ever
-    being stored.
+    No weights, no nonlinearity, no self-loop (equation 3 of the paper): PyG's ``LGConv``. Takes the
+    graph in either form, with results equal to 1e-6: an ``edge_index`` goes edge by edge through
+    ``message``, and PyG's ``aggregate`` adds up; there is no ``update``. A sparse adjacency goes in
+    one product through ``message_and_aggregate``, without the messages ever being stored. It has
+    the degrees in it, which for an ``edge_index`` each layer counts anew.
 
     Reference: He et al., LightGCN: Simplifying and Powering Graph Convolution Network for
     Recommendation, SIGIR 2020.
@@ -49,7 +50,7 @@ class LightGCNConv(MessagePassing):
             ValueError: where ``graph`` is neither of the two, or of another number of nodes.
         """
         check_tensor("x", x, "num_nodes", "embedding_dim")
-        norm = None if is_adjacency(graph, len(x)) else edge_norm(graph, len(x))
+        norm = graph.values() if is_adjacency(graph, len(x)) else edge_norm(graph, len(x))
         return self.propagate(graph, x=x, norm=norm)
 
     def message(self, x_j: Tensor, norm: Tensor) -> Tensor:
@@ -127,6 +128,7 @@ class LightGCN(EmbeddingModel):
 
         The numbers are those of ``forward``, but for rounding.
         """
+        self._check_nodes(users, items)
         # With fewer than eight nodes for each of the batch, choosing rows costs what it saves.
         large = 8 * (len(users) + len(items)) < self.num_users + self.num_items
         if not (large and self.num_layers and graph.layout == torch.sparse_csr):

@@ -22,12 +22,15 @@ class NGCFConv(MessagePassing):
               \Big)
 
     Takes the graph in either form, with results equal to 1e-5. An ``edge_index`` goes edge by edge
-    through ``message``. The message is linear in the neighbour, so that the sum can move inside,
+    through ``message``, PyG's ``aggregate`` adds up, and there is no ``update``: the node's own
+    term and LeakyReLU stand in ``forward``. The message is linear in the neighbour, so that the sum
+    can move inside,
 
-    .. math:: W_1 e_i + \sum_j \frac{1}{\sqrt{d_i d_j}} \big( W_1 e_j + W_2 (e_j \odot e_i) \big)
-              = W_1 (e_i + a_i) + W_2 (a_i \odot e_i), \qquad a = \tilde{A} e,
+    .. math:: \sum_j \frac{1}{\sqrt{d_i d_j}} \big( W_1 e_j + W_2 (e_j \odot e_i) \big)
+              = W_1 a_i + W_2 (a_i \odot e_i), \qquad a = \tilde{A} e,
 
-    and a sparse adjacency needs one product (``message_and_aggregate``).
+    and a sparse adjacency needs one product (``message_and_aggregate``). It has the degrees in it,
+    which for an ``edge_index`` each layer counts anew.
 
     Args:
         in_channels: length of the incoming embeddings.
@@ -72,10 +75,8 @@ class NGCFConv(MessagePassing):
             ValueError: where ``graph`` is neither of the two, or of another number of nodes.
         """
         check_tensor("x", x, "num_nodes", self.lin_1.in_features)
-        norm = None if is_adjacency(graph, len(x)) else edge_norm(graph, len(x))
-        out = self.propagate(graph, x=x, norm=norm)
-        if norm is not None:  # message_and_aggregate has the node's own already
-            out = out + self.lin_1(x)
+        norm = graph.values() if is_adjacency(graph, len(x)) else edge_norm(graph, len(x))
+        out = self.lin_1(x) + self.propagate(graph, x=x, norm=norm)
         return F.leaky_relu(F.dropout(out, self.dropout, self.training))
 
     def message(self, x_j: Tensor, x_i: Tensor, norm: Tensor) -> Tensor:
@@ -83,9 +84,9 @@ class NGCFConv(MessagePassing):
         return norm.view(-1, 1) * (self.lin_1(x_j) + self.lin_2(x_j * x_i))
 
     def message_and_aggregate(self, adj: Tensor, x: Tensor) -> Tensor:
-        """The node's own and all messages, summed, shape ``(num_nodes, out_channels)``."""
+        """All messages summed at their targets, shape ``(num_nodes, out_channels)``."""
         neighbours = propagate(adj, x)
-        out = self.lin_1(x + neighbours) + (neighbours * x) @ self.lin_2.weight.T
+        out = neighbours @ self.lin_1.weight.T + (neighbours * x) @ self.lin_2.weight.T
         if self.lin_1.bias is None:
             return out
         row_sum = propagate(adj, x.new_ones(len(x), 1))  # each message carries both biases
@@ -135,14 +136,16 @@ class NGCF(EmbeddingModel):
 
     def reset_parameters(self, seed: int = 0) -> None:
         """Draw embeddings and weights anew by Xavier's rule, biases as ``nn.Linear`` does."""
-        check_seed(seed)
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(check_seed(seed))
         for parameter in self.parameters():
+            drawn = torch.empty(parameter.shape)  # on the CPU, where the generator is
             if parameter.ndim == 2:
-                nn.init.xavier_uniform_(parameter, generator=generator)
+                nn.init.xavier_uniform_(drawn, generator=generator)
             else:
                 bound = len(parameter) ** -0.5
-                nn.init.uniform_(parameter, -bound, bound, generator=generator)
+                nn.init.uniform_(drawn, -bound, bound, generator=generator)
+            with torch.no_grad():
+                parameter.copy_(drawn)
 
     def forward(self, graph: Tensor) -> tuple[Tensor, Tensor]:
         """Final embeddings of all users and items.
