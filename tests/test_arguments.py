@@ -470,7 +470,10 @@ ENTRIES: dict[str, Entry] = {
     # evaluation
     "top_k": entry(
         recbook.evaluation.top_k,
-        score=(floats(2, 3), lambda: tensor(floats(2, 3))() | {"NaN": torch.full((2, 3), NAN)}),
+        score=(
+            floats(2, 3),  # or whole numbers
+            lambda: but(tensor(floats(2, 3))(), "whole") | {"NaN": torch.full((2, 3), NAN)},
+        ),
         k=(value(2), count(1, 3)),
     ),
     "evaluate": entry(

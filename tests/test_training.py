@@ -115,6 +115,7 @@ def test_bad_numbers(clusters: Split, given: dict, message: str) -> None:
         train(small(), clusters, **given)
 
 
+@pytest.mark.filterwarnings("ignore:for 39 of 39 users")  # whose scores are all infinite
 def test_errors(clusters: Split) -> None:
     with pytest.raises(ValueError, match="patience needs a validation part"):
         train(small(), replace(clusters, val=None), patience=3)
