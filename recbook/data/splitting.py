@@ -200,22 +200,26 @@ def _encode(
 ) -> Split:
     """Positions for ids, and the one rule for rows that cannot be scored."""
     known = train if val is None else pd.concat([train, val])
-    ids = {name: np.unique(known[name]) for name in ("user_id", "item_id")}
+    ids = {name: np.sort(np.asarray(known[name].unique())) for name in ("user_id", "item_id")}
     parts, num_dropped = {}, {}
-    for name, rows, before in (("train", train, train), ("val", val, train), ("test", test, known)):
+    trained = [np.zeros(len(raw), dtype=bool) for raw in ids.values()]
+    for name, rows in (("train", train), ("val", val), ("test", test)):
         if rows is None:
             continue
-        scored = rows["user_id"].isin(before["user_id"]) & rows["item_id"].isin(before["item_id"])
+        both = [pd.Index(raw).get_indexer(rows[column]) for column, raw in ids.items()]
+        scored = (both[0] >= 0) & (both[1] >= 0)
+        for position, there in zip(both, trained, strict=True):
+            if name == "train":
+                there[position] = True
+            elif name == "val":
+                scored &= there[position]
         if not scored.any():
             what = f"none of its {len(rows)} rows has a user and an item that were there before"
             raise ValueError(
                 f"got a {name} part that is empty{': ' + what if len(rows) else ''}, expected at "
                 "least one row to score; give more rows, or other sizes"
             )
-        user, item = (
-            torch.from_numpy(pd.Index(ids[column]).get_indexer(rows.loc[scored, column]))
-            for column in ids
-        )
+        user, item = (torch.from_numpy(position[scored]) for position in both)
         parts[name] = Interactions(user, item, *map(len, ids.values()))
         num_dropped[name] = len(rows) - len(user)
     del num_dropped["train"]  # which knows itself
