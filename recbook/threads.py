@@ -18,8 +18,8 @@ def let_threads_sleep() -> None:
     A thread that has finished its part of a product waits for the others. GNU's OpenMP library,
     which PyTorch has on Linux, first lets it turn round 300,000 times. Where other work runs on one
     of the cores, the turning takes time from those that are waited for: with one of two cores busy
-    an epoch of LightGCN took four to nine times as long. ``benchmarks/threads.json`` has what is
-    left of that.
+    an epoch of LightGCN took four to nine times as long. ``python -m benchmarks.threads`` measures
+    what is left of that.
 
     The library makes it 1,000 turns where it has more threads than there are processors (its
     manual, under GOMP_SPINCOUNT). So a few more are started here, once, which sleep and never get
