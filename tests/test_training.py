@@ -2,6 +2,7 @@ import inspect
 import re
 from dataclasses import replace
 from itertools import chain
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -242,6 +243,25 @@ def test_devices_that_take_no_part_are_not_touched(
     for name in ("get_rng_state", "set_rng_state", "manual_seed", "manual_seed_all"):
         monkeypatch.setattr(torch.cuda, name, touched)
     train(small(), clusters, epochs=1, k=5)
+
+
+def test_dropout_on_a_gpu_draws_from_that_gpus_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+    states = {torch.device("cuda", number): f"as before {number}" for number in (0, 1)}
+    before = dict(states)
+    fake = SimpleNamespace(
+        device_count=lambda: 2,
+        get_rng_state=states.__getitem__,
+        set_rng_state=lambda state, device: states.__setitem__(device, state),
+    )
+    seeded = SimpleNamespace(
+        manual_seed=lambda seed: SimpleNamespace(get_state=lambda: f"seed {seed}")
+    )
+    monkeypatch.setattr(torch, "cuda", fake)
+    monkeypatch.setattr(torch, "Generator", lambda device: seeded)
+    with training._seeded(5, torch.device("cuda", 1)):
+        assert states == before | {torch.device("cuda", 1): "seed 5"}
+        assert torch.initial_seed() == 5
+    assert states == before
 
 
 def test_the_softmax_takes_users_in_another_order_each_epoch(
