@@ -6,15 +6,24 @@ from pathlib import Path
 import pytest
 import torch
 
-from recbook import memory
-from recbook.data import Split
-from recbook.models import LightGCN
+from recbook import memory, training
+from recbook.data import Interactions, Split
+from recbook.models import EASE, GFCF, ImplicitALS, ItemKNN, LightGCN, PureSVD
 from recbook.training import train
 
 
 def test_a_model_too_large_is_refused_before_it_is_allocated() -> None:
     with pytest.raises(MemoryError, match=r"embeddings 1,000,000,010 x 64,000 x 4 B = 238,418\.6"):
         LightGCN(10**9, 10, embedding_dim=64_000)
+
+
+def test_the_arithmetic_of_embeddings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 7 * 8 * 12 - 1)
+    parts = "embeddings 7 x 8 x 4 B = 0.0 GiB, their draw in doubles 7 x 8 x 8 B = 0.0 GiB: needed"
+    with pytest.raises(MemoryError, match=parts):
+        LightGCN(3, 4, embedding_dim=8)
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 7 * 8 * 12)
+    LightGCN(3, 4, embedding_dim=8)
 
 
 def test_a_graph_too_large_is_refused(clusters: Split, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,6 +45,43 @@ def test_a_graph_too_large_is_refused(clusters: Split, monkeypatch: pytest.Monke
         train(wide, clusters, epochs=1)
     with pytest.raises(MemoryError, match=r"moments 80 x 8,000 x 3 x 4 B .* 80 x 8,000 x 2 x 4 B"):
         train(flat, clusters, epochs=1)
+
+
+@pytest.mark.parametrize(
+    ("model", "needed"),
+    [
+        (ItemKNN(), "the item-item matrix and three copies 4 x 4 x 4 x 8 B"),
+        (EASE(), "the item-item matrix, its inverse and two copies 4 x 4 x 4 x 8 B"),
+        (PureSVD(embedding_dim=2), "the singular vectors 7 x 2 x 2 x 8 B"),
+        (GFCF(num_frequencies=2), "the singular vectors 7 x 2 x 2 x 8 B"),
+        (ImplicitALS(factors=5), "embeddings 7 x 5 x 2 x 4 B"),
+    ],
+    ids=lambda given: type(given).__name__,
+)
+def test_the_arithmetic_of_a_fit(
+    model: ItemKNN, needed: str, toy: Interactions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 100 if device.type == "cpu" else None)
+    with pytest.raises(MemoryError) as refused:
+        model.fit(toy)
+    assert str(refused.value).startswith(f"{needed} = 0.0 GiB: needed")
+
+
+def test_the_arithmetic_of_a_training(clusters: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, asked = LightGCN(40, 40, embedding_dim=8), []
+    monkeypatch.setattr(training, "check_memory", lambda *given: asked.append(given))
+    train(model, clusters, "hard_bpr", 1, batch_size=64, num_negatives=2)
+    sort, triplets, steps = asked
+    edges = 2 * len(clusters.train)
+    assert sort[0] == {"sorting the edges": (edges, 80)}
+    assert triplets[0] == {"an epoch's triplets": (4, edges // 2 // 64 * 64, 16)}
+    assert steps[0] == {
+        "edges": (edges, 8),
+        "the rows' starts": (81, 4),
+        "gradient and Adam's two moments": (80, 8, 3, 4),
+        "layers": (80, 8, 3, 4),
+    }
+    assert steps[2] == torch.device("cpu") and "recbook.distributed" in sort[1] == steps[1]
 
 
 def test_what_is_free_is_not_always_known(monkeypatch: pytest.MonkeyPatch) -> None:
