@@ -38,6 +38,7 @@ import recbook.plotting
 import recbook.sparse
 import recbook.stats
 import recbook.tuning
+from recbook import distributed
 from recbook.data import Interactions, Split
 from recbook.evaluation import RankingReport
 from recbook.graph import train_adjacency
@@ -138,7 +139,9 @@ def positions(most: int) -> Kind:
             "negative": [-1], "a mask": [True, False], "a tensor mask": torch.tensor([True, False]),
             "floats": [0.0], "a float tensor": torch.zeros(1), "NaN": [NAN], "texts": ["0"],
             "two dimensions": [[0]], "a tensor of two": torch.zeros(1, 1, dtype=torch.long),
-            "ragged": [[0], [0, 0]], "missing": [None],
+            "ragged": [[0], [0, 0]], "missing": [None], "a Series of texts": pd.Series(["0"]),
+            "an array mask": np.array([True, False]), "an array of floats": np.zeros(1),
+            "a frame": pd.DataFrame({"user": [0]}), "a dict": {"user": 0}, "bytes": b"0",
         }  # fmt: skip
 
     return wrong
@@ -392,8 +395,8 @@ ENTRIES: dict[str, Entry] = {
     # data
     "Interactions.from_pairs": entry(
         Interactions.from_pairs,
-        user=(value([0, 1]), without(positions(2), "a long raw id", "a raw id")),
-        item=(value([0, 1]), without(positions(3), "a long raw id", "a raw id")),
+        user=(value([0, 1]), positions(2)),
+        item=(value([0, 1]), positions(3)),
         num_users=(value(2), optional(count(2))),
         num_items=(value(3), optional(count(2))),
     ),
@@ -761,6 +764,44 @@ ENTRIES: dict[str, Entry] = {
         k=(value(2), count(1, 4)),
     ),
 }
+# Called by all processes alike; here there is one.
+IN_PROCESSES: dict[str, Entry] = {
+    "read_share": entry(distributed.read_share, part=(toy, part(None, empty=True))),
+    "Shard": entry(
+        distributed.Shard, share=(toy, part(None, empty=True)), device=(value("cpu"), device)
+    ),
+    "ShardedLightGCN": entry(
+        distributed.ShardedLightGCN,
+        shard=(lambda: distributed.Shard(toy()), lambda: instance() | {"a part": toy()}),
+        embedding_dim=(value(2), count()),
+        num_layers=(value(1), count(0)),
+        std=(value(0.1), number(0)),
+    ),
+    "ShardedLightGCN.reset_parameters": entry(
+        method(lambda: sharded(), "reset_parameters"), seed=(value(0), seed)
+    ),
+    "ShardedSampler": entry(
+        distributed.ShardedSampler, shard=(lambda: distributed.Shard(toy()), instance)
+    ),
+    "train_sharded": entry(
+        distributed.train_sharded,
+        model=(lambda: sharded(), instance),
+        val_share=(held_out, optional(part(empty=True))),
+        epochs=(value(1), count()),
+        batch_size=(value(2), count()),
+        lr=(value(0.1), number(0, open_ends=True)),
+        reg=(value(0.1), number(0)),
+        seed=(value(0), seed),
+        k=(value(2), count(1, 4)),
+        checkpoint=(value(None), optional(path)),
+    ),
+    "validate": entry(
+        distributed.validate,
+        model=(lambda: sharded(), instance),
+        target=(held_out, part()),
+        k=(value(2), count(1, 4)),
+    ),
+}
 for _model in (Popularity, ItemKNN, PureSVD, EASE, GFCF, ImplicitALS):
     _settings: dict[str, Any] = {
         PureSVD: {"embedding_dim": 2}, GFCF: {"num_frequencies": 2}, ImplicitALS: {"factors": 2}
@@ -771,6 +812,10 @@ for _model in (Popularity, ItemKNN, PureSVD, EASE, GFCF, ImplicitALS):
     ENTRIES[f"{_model.__name__}.score"] = entry(
         method(_fitted, "score"), users=(USERS, positions(3))
     )
+
+
+def sharded() -> distributed.ShardedLightGCN:
+    return distributed.ShardedLightGCN(distributed.Shard(toy()), embedding_dim=2, num_layers=1)
 
 
 def held_all() -> Interactions:
@@ -822,6 +867,16 @@ EXEMPT = {
     "recipe": "a step of train: test_training calls it by train",
     "suit": "a step of train, which has checked what reaches it",
     "first_embeddings": "a step of train, which has checked what reaches it",
+    "Shard.locate": "a step of train_sharded",
+    "Shard.collect": "a step of train_sharded",
+    "Shard.own_part": "a step of train_sharded",
+    "Shard.propagate": "a step of train_sharded",
+    "Shard.gather": "a step of train_sharded",
+    "ShardedSampler.epoch": "a step of train_sharded",
+    "ShardedSampler.triplets": "a step of train_sharded",
+    "sharded_step": "a step of train_sharded",
+    "from_all": "a step of train_sharded",
+    "in_turn": "a step of train_sharded",
     "identity": "of a checkpoint: given by train",
     "load": "of a checkpoint: given by train, which checks the path",
     "save": "of a checkpoint: given by train, which checks the path",
@@ -831,14 +886,13 @@ EXEMPT = {
     "training_state": "of a checkpoint: given by train",
 }
 CHECKS = "check_"  # what begins so is a check itself: tests/test_checks.py
-PROCESSES = "recbook.distributed"  # called by all processes alike: tests/test_distributed.py
 
 
 def public() -> Iterator[tuple[str, Callable[..., Any]]]:
     """Every public function, class and method that has an argument, by its name."""
     seen: set[int] = set()
     for info in pkgutil.walk_packages([str(PACKAGE)], "recbook."):
-        if info.name.startswith(("recbook.results", PROCESSES)):
+        if info.name.startswith("recbook.results") or info.name.endswith("__main__"):
             continue
         module = import_module(info.name)
         for name in module.__all__:
@@ -865,9 +919,10 @@ def arguments_of(call: Callable[..., Any]) -> list[str]:
 
 def test_every_public_callable_is_in_the_table() -> None:
     here = {name for name, call in public() if arguments_of(call) and not name.startswith(CHECKS)}
-    assert here - ENTRIES.keys() - EXEMPT.keys() == set(), "give each an entry, or say why not"
-    assert (ENTRIES.keys() | EXEMPT.keys()) - here == set(), "these are no longer there"
-    assert ENTRIES.keys() & EXEMPT.keys() == set()
+    entries = ENTRIES.keys() | IN_PROCESSES.keys()
+    assert here - entries - EXEMPT.keys() == set(), "give each an entry, or say why not"
+    assert (entries | EXEMPT.keys()) - here == set(), "these are no longer there"
+    assert entries & EXEMPT.keys() == set()
 
 
 LOOSE = {  # arguments that take anything, and why
@@ -877,10 +932,10 @@ LOOSE = {  # arguments that take anything, and why
 }
 
 
-@pytest.mark.parametrize("name", ENTRIES)
+@pytest.mark.parametrize("name", [*ENTRIES, *IN_PROCESSES])
 def test_every_argument_has_a_kind(name: str) -> None:
     (call,) = [call for known, call in public() if known == name]
-    kinds = ENTRIES[name][2]
+    kinds = (ENTRIES | IN_PROCESSES)[name][2]
     stars = [
         parameter.name
         for parameter in inspect.signature(call).parameters.values()
@@ -946,20 +1001,45 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     plt.close("all")
 
 
-@pytest.mark.parametrize("name", ENTRIES)
-@pytest.mark.filterwarnings("ignore")
-def test_what_is_wrong_is_refused_at_the_door(name: str) -> None:
-    call, good, kinds = ENTRIES[name]
+def faults_of(entry: Entry) -> dict[str, str]:
+    """What is wrong with how wrong arguments are refused, by argument and wrong value."""
+    call, good, kinds = entry
     arguments = good()
     before = frozen(arguments)
     call(**arguments)
     assert frozen(arguments) == before, "changes its arguments"
-    faults = {}
-    for argument, kind in kinds.items():
-        for label, wrong in kind().items():
-            if fault := fault_of(call, good() | {argument: wrong}):
-                faults[f"{name}: {argument}, {label}"] = fault
-    told = "\n".join(f"{where}: {fault}" for where, fault in faults.items())
+    faults = {
+        f"{argument}, {label}": fault_of(call, good() | {argument: wrong})
+        for argument, kind in kinds.items()
+        for label, wrong in kind().items()
+    }
+    return {where: fault for where, fault in faults.items() if fault}
+
+
+def told(faults: dict[str, str]) -> str:
+    return "\n".join(f"{where}: {fault}" for where, fault in faults.items())
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_wrong_is_refused_at_the_door(name: str) -> None:
+    faults = faults_of(ENTRIES[name])
     if name in KNOWN_GAPS and faults:
         pytest.xfail(f"{len(faults)} wrong values")
-    assert not faults, told
+    assert not faults, told(faults)
+
+
+@pytest.fixture
+def _one_process(tmp_path: Path) -> Iterator[None]:
+    store = f"file://{tmp_path / 'store'}"
+    torch.distributed.init_process_group("gloo", init_method=store, rank=0, world_size=1)
+    yield
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize("name", IN_PROCESSES)
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("_one_process")
+def test_what_is_wrong_is_refused_in_each_process(name: str) -> None:
+    faults = faults_of(IN_PROCESSES[name])
+    assert not faults, told(faults)

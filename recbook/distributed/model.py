@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from recbook.checks import check_count, check_kind, check_number
+from recbook.checks import check_count, check_kind, check_number, check_seed
 from recbook.distributed.processes import from_all, processes_here
 from recbook.distributed.shard import ADVICE, Shard
 from recbook.graph import layer_mean
@@ -62,6 +62,7 @@ class ShardedLightGCN(nn.Module):
 
     def reset_parameters(self, seed: int = 0) -> None:
         """Draw the numbers that LightGCN would draw, a part at a time, and keep the own rows."""
+        check_seed(seed)
         shard, dim = self.shard, self.weight.shape[1]
         generator = torch.Generator().manual_seed(seed)
         num_nodes = shard.num_users + shard.num_items
@@ -94,6 +95,7 @@ class ShardedSampler:
     """
 
     def __init__(self, shard: Shard) -> None:
+        check_kind("shard", shard, Shard)
         self.shard, self.own = shard, TripletSampler(shard.train)
         active = from_all(len(self.own.users))
         self.num_active, self.before = sum(active), sum(active[: shard.rank])

@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from recbook.data import Interactions
+from recbook.data import Interactions, check_part
 
 __all__ = ["from_all", "in_turn", "join_processes", "processes_here", "read_share"]
 
@@ -50,6 +50,7 @@ def join_processes() -> torch.device:
 
 def read_share(part: Interactions) -> Interactions:
     """This process's share of a part that all have read: every ``P``-th pair."""
+    check_part("part", part, empty=True)
     rank, world = dist.get_rank(), dist.get_world_size()
     return replace(part, user=part.user[rank::world], item=part.item[rank::world])
 

@@ -13,7 +13,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from recbook import checkpoint as checkpoints
-from recbook.checks import check_kind
+from recbook.checks import check_count, check_kind, check_path
 from recbook.data import Interactions, check_part, pairs_digest
 from recbook.distributed.model import ShardedLightGCN, ShardedSampler, sharded_step
 from recbook.distributed.processes import from_all, in_turn
@@ -62,6 +62,9 @@ def train_sharded(
     """
     check_kind("model", model, ShardedLightGCN, "see recbook.training.train for one process")
     ranked = None if val_share is None else model.shard.num_items
+    check_count("batch_size", batch_size)
+    if checkpoint is not None:
+        check_path("checkpoint", checkpoint)
     check_settings(ranked, lr=lr, reg=reg, epochs=epochs, batch_size=batch_size, seed=seed, k=k)
     if val_share is not None:
         check_part("val_share", val_share, model.shard.num_users, model.shard.num_items, empty=True)
@@ -138,8 +141,15 @@ def validate(model: ShardedLightGCN, target: Interactions, k: int = 20) -> dict[
         model: the rows of this process.
         target: what its own users are to be shown, from :meth:`Shard.own_part`.
         k: length of the list.
+
+    Raises:
+        TypeError: on what is no model, no part, or no number.
+        ValueError: on a part of another size, ``k`` out of range, or no pair in all processes.
     """
+    check_kind("model", model, ShardedLightGCN)
     shard = model.shard
+    check_part("target", target, shard.users_of[shard.rank], shard.num_items, empty=True)
+    check_count("k", k, 1, shard.num_items, hint="there are no more items")
     final = model()
     users = shard.users_of[shard.rank]
     item_emb = torch.cat(list(in_turn(final[users:], shard.items_of)))
@@ -150,7 +160,7 @@ def validate(model: ShardedLightGCN, target: Interactions, k: int = 20) -> dict[
         sums = torch.tensor([len(measured), *measured.sum()], dtype=torch.float64)
     dist.all_reduce(sums)
     if sums[0] == 0:
-        raise ValueError("no process has a pair to be found; pass more rows")
+        raise ValueError("got no pair to be found in any process, expected one; pass more rows")
     return dict(zip(MEASURES, (sums[1:] / sums[0]).tolist(), strict=True))
 
 
