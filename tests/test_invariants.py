@@ -122,7 +122,6 @@ def test_nan_never_passes(toy: Interactions) -> None:
         compare(report, report)
 
 
-@pytest.mark.xfail(reason="of some models fit does not look yet")
 @pytest.mark.parametrize("name", FITTED)
 def test_nothing_is_fitted_to_an_empty_part(name: str) -> None:
     with pytest.raises(ValueError, match=r"got no interaction, expected at least one"):
