@@ -432,7 +432,7 @@ def test_the_bar_leaves_nothing(
     monkeypatch.setattr(training, "tqdm", tqdm)  # that of a terminal
     train(small(), clusters, epochs=40, lr=0.05, patience=2, k=5)  # which ends before the bar
     with pytest.raises(FloatingPointError):
-        train(small(), clusters, epochs=3, lr=1e30, k=5)
+        train(small(), Split(clusters.train), epochs=3, lr=1e30)
     captured = capsys.readouterr()
     assert "epoch:" in captured.err and captured.out == ""
     assert captured.err.rstrip(" ").endswith("\r")
