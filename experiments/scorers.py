@@ -69,6 +69,6 @@ class PowerNorm(LightGCN):
         self.register_buffer("after", degree.pow(0.5 - receives)[:, None])
         self.register_buffer("before", degree.pow(0.5 - sends)[:, None])
 
-    def propagate(self, x: Tensor, graph: Tensor) -> Tensor:
+    def propagate(self, x: Tensor, graph: Tensor, norm: Tensor | None = None) -> Tensor:
         """From one layer to the next."""
-        return self.after * self.conv(self.before * x, graph)
+        return self.after * self.conv(self.before * x, graph, norm)

@@ -305,6 +305,10 @@ def floats(*shape: int) -> Callable[[], Tensor]:
     return lambda: torch.linspace(0.1, 0.9, math.prod(shape)).view(shape)
 
 
+def weights() -> Tensor:
+    return train_adjacency(toy()).values()
+
+
 USERS, ITEMS, LISTS = long(0, 2), long(1, 3), lambda: torch.tensor([[0, 1], [3, -1]])
 EDGES = lambda: torch.tensor([[0, 1, 3, 4], [3, 4, 0, 1]])  # noqa: E731
 GENRES = lambda: torch.tensor([[1.0, 0], [1, 1], [0, 1], [0, 0]])  # noqa: E731
@@ -683,11 +687,13 @@ ENTRIES: dict[str, Entry] = {
         method(lambda: NGCFConv(2, 2), "forward"),
         x=(floats(7, 2), sized(tensor(floats(7, 2)), floats(7, 2), 1)),
         graph=(lambda: train_adjacency(toy()), graph),
+        norm=(weights, optional(sized(tensor(weights), weights))),
     ),
     "LightGCNConv.forward": entry(
         method(recbook.models.LightGCNConv, "forward"),
         x=(floats(7, 2), sized(tensor(floats(7, 2)), floats(7, 2))),
         graph=(lambda: train_adjacency(toy()), graph),
+        norm=(weights, optional(sized(tensor(weights), weights))),
     ),
     "LightGCN.forward": entry(
         method(lightgcn, "forward"), graph=(lambda: train_adjacency(toy()), graph)
@@ -696,6 +702,7 @@ ENTRIES: dict[str, Entry] = {
         method(lightgcn, "propagate"),
         x=(floats(7, 2), sized(tensor(floats(7, 2)), floats(7, 2))),
         graph=(lambda: train_adjacency(toy()), graph),
+        norm=(weights, optional(sized(tensor(weights), weights))),
     ),
     "NGCF.forward": entry(method(ngcf, "forward"), graph=(lambda: train_adjacency(toy()), graph)),
     "NGCF.reset_parameters": entry(method(ngcf, "reset_parameters"), seed=(value(0), seed)),

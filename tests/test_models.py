@@ -1,12 +1,20 @@
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch_geometric.nn import LGConv
 from torch_geometric.nn.models import LightGCN as PyGLightGCN
 
 from recbook.data import Interactions, Split
-from recbook.graph import bipartite_edge_index, normalized_adjacency, train_adjacency
+from recbook.graph import (
+    bipartite_edge_index,
+    edge_norm,
+    normalized_adjacency,
+    train_adjacency,
+)
 from recbook.models import (
     NGCF,
     LightGCN,
@@ -16,6 +24,7 @@ from recbook.models import (
     Popularity,
     PureSVD,
     lightgcn,
+    ngcf,
 )
 
 
@@ -322,10 +331,69 @@ def test_hooks_and_explainers_see_the_same_layer(
     torch.testing.assert_close(summed, by_hand)
 
 
+@pytest.mark.parametrize("kind", [LightGCN, NGCF])
+def test_degrees_are_counted_once_for_all_layers(
+    edge_index: torch.Tensor, kind: type[LightGCN | NGCF], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = kind(3, 4, 5, num_layers=3).eval()
+    expected = model(normalized_adjacency(edge_index, 7))
+    counted = []
+    for module in (lightgcn, ngcf):
+        monkeypatch.setattr(
+            module, "edge_norm", lambda *args: counted.append(args) or edge_norm(*args)
+        )
+    torch.testing.assert_close(model(edge_index), expected)
+    assert len(counted) == 1
+
+
+def test_a_layer_takes_its_normalisation_ready_made(edge_index: torch.Tensor) -> None:
+    x, norm = torch.randn(7, 5), edge_norm(edge_index, 7)
+    for conv in (LightGCNConv(), NGCFConv(5, 5).eval()):
+        torch.testing.assert_close(conv(x, edge_index, norm), conv(x, edge_index))
+        with pytest.raises(ValueError, match=r"norm: got shape \(3,\), expected \(12,\)"):
+            conv(x, edge_index, norm[:3])
+    ready = LGConv(normalize=False)
+    torch.testing.assert_close(ready(x, edge_index, norm), LGConv()(x, edge_index))
+    torch.testing.assert_close(LightGCNConv()(x, edge_index, norm), ready(x, edge_index, norm))
+
+
+def test_ngcf_draws_what_it_always_drew() -> None:
+    """The ledger's figures come from these parameters: Xavier's bounds, in order, one stream."""
+    model = NGCF(3, 4, 5, num_layers=1, bias=True)
+    generator = torch.Generator().manual_seed(3)
+    expected = []
+    for parameter in model.parameters():
+        bound = (6 / sum(parameter.shape)) ** 0.5 if parameter.ndim == 2 else 5**-0.5
+        drawn = torch.empty(parameter.shape)
+        expected.append(drawn.uniform_(-bound, bound, generator=generator))
+    model.reset_parameters(3)
+    for parameter, drawn in zip(model.parameters(), expected, strict=True):
+        assert parameter.equal(drawn)
+
+
 def test_parameters_are_drawn_for_any_device() -> None:
-    """On a device whose generator is another: parameters without storage stand in for it."""
+    """Parameters without storage stand in for a GPU, with its rule for generators."""
+
+    class AsOnAGPU(TorchDispatchMode):
+        def __torch_dispatch__(
+            self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
+        ) -> Any:
+            out = func(*args, **(kwargs or {}))
+            generator = (kwargs or {}).get("generator")
+            assert generator is None or out.device == generator.device, "another's generator"
+            return out
+
     for kind in (LightGCN, NGCF, MatrixFactorization):
-        with torch.device("meta"):
+        with torch.device("meta"), AsOnAGPU():
             model = kind(3, 4, 5)
-        model.reset_parameters(seed=1)
+            model.reset_parameters(seed=1)
         assert {parameter.device.type for parameter in model.parameters()} == {"meta"}
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_an_explainer_can_mask_every_message(edge_index: torch.Tensor, bias: bool) -> None:
+    conv, x = NGCFConv(4, 4, bias=bias).eval(), torch.randn(7, 4)
+    conv.explain, conv._apply_sigmoid = True, False
+    conv._edge_mask, conv._loop_mask = torch.zeros(12), torch.ones(12, dtype=torch.bool)
+    own = torch.nn.functional.leaky_relu(conv.lin_1(x))
+    torch.testing.assert_close(conv(x, edge_index), own)  # what no message brings

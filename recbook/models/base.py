@@ -153,7 +153,7 @@ class EmbeddingModel(nn.Module, BaseRecommender):
         # In doubles: the float version of randn takes another path where the CPU has AVX2.
         generator = torch.Generator().manual_seed(check_seed(seed))
         shape = self.embedding.weight.shape
-        normal = torch.randn(shape, generator=generator, dtype=torch.float64)
+        normal = torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu")
         with torch.no_grad():
             self.embedding.weight.copy_(normal.mul_(self.std))
 

@@ -25,7 +25,7 @@ class LightGCNConv(MessagePassing):
     graph in either form, with results equal to 1e-6: an ``edge_index`` goes edge by edge through
     ``message``, and PyG's ``aggregate`` adds up; there is no ``update``. A sparse adjacency goes in
     one product through ``message_and_aggregate``, without the messages ever being stored. It has
-    the degrees in it, which for an ``edge_index`` each layer counts anew.
+    the degrees in it.
 
     Reference: He et al., LightGCN: Simplifying and Powering Graph Convolution Network for
     Recommendation, SIGIR 2020.
@@ -34,23 +34,29 @@ class LightGCNConv(MessagePassing):
     def __init__(self) -> None:
         super().__init__(aggr="add")
 
-    def forward(self, x: Tensor, graph: Tensor) -> Tensor:
+    def forward(self, x: Tensor, graph: Tensor, norm: Tensor | None = None) -> Tensor:
         """Propagate once.
 
         Args:
             x: node embeddings, shape ``(num_nodes, embedding_dim)``.
             graph: ``edge_index`` of shape ``(2, num_edges)`` with both directions, or the sparse
                 matrix of :func:`recbook.graph.normalized_adjacency`.
+            norm: :func:`recbook.graph.edge_norm` of an ``edge_index``, so that degrees are counted
+                once for all layers; None computes it. A sparse matrix has it already.
 
         Returns:
             Shape ``(num_nodes, embedding_dim)``.
 
         Raises:
-            TypeError: on an ``x`` that is no tensor of floats.
-            ValueError: where ``graph`` is neither of the two, or of another number of nodes.
+            TypeError: on an ``x`` or ``norm`` that is no tensor of floats.
+            ValueError: on one of another shape, and where ``graph`` is neither of the two, or of
+                another number of nodes.
         """
         check_tensor("x", x, "num_nodes", "embedding_dim")
-        norm = graph.values() if is_adjacency(graph, len(x)) else edge_norm(graph, len(x))
+        sparse = is_adjacency(graph, len(x))
+        if norm is None:
+            norm = graph.values() if sparse else edge_norm(graph, len(x))
+        check_tensor("norm", norm, len(graph.values()) if sparse else graph.shape[1])
         return self.propagate(graph, x=x, norm=norm)
 
     def message(self, x_j: Tensor, norm: Tensor) -> Tensor:
@@ -114,14 +120,15 @@ class LightGCN(EmbeddingModel):
             ``user_emb`` of shape ``(num_users, embedding_dim)`` and ``item_emb`` of shape
             ``(num_items, embedding_dim)``.
         """
-        mean = layer_mean(
-            self.embedding.weight, self.num_layers, lambda x: self.propagate(x, graph)
-        )
+        weight = self.embedding.weight
+        sparse = is_adjacency(graph, len(weight))
+        norm = None if sparse else edge_norm(graph, len(weight))  # once for all layers
+        mean = layer_mean(weight, self.num_layers, lambda x: self.propagate(x, graph, norm))
         return self.split_nodes(F.normalize(mean) if self.cosine else mean)
 
-    def propagate(self, x: Tensor, graph: Tensor) -> Tensor:
+    def propagate(self, x: Tensor, graph: Tensor, norm: Tensor | None = None) -> Tensor:
         """From one layer to the next, shape ``(num_nodes, embedding_dim)``."""
-        return self.conv(x, graph)
+        return self.conv(x, graph, norm)
 
     def embed(self, graph: Tensor, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """Final embeddings of some users and items; in a large graph without the whole last layer.

@@ -29,8 +29,8 @@ class NGCFConv(MessagePassing):
     .. math:: \sum_j \frac{1}{\sqrt{d_i d_j}} \big( W_1 e_j + W_2 (e_j \odot e_i) \big)
               = W_1 a_i + W_2 (a_i \odot e_i), \qquad a = \tilde{A} e,
 
-    and a sparse adjacency needs one product (``message_and_aggregate``). It has the degrees in it,
-    which for an ``edge_index`` each layer counts anew.
+    and a sparse adjacency needs one product, and both linear maps once a node instead of once an
+    edge (``message_and_aggregate``). It has the degrees in it.
 
     Args:
         in_channels: length of the incoming embeddings.
@@ -59,23 +59,29 @@ class NGCFConv(MessagePassing):
         self.lin_2 = nn.Linear(in_channels, out_channels, bias=bias)
         self.dropout = dropout
 
-    def forward(self, x: Tensor, graph: Tensor) -> Tensor:
+    def forward(self, x: Tensor, graph: Tensor, norm: Tensor | None = None) -> Tensor:
         """Propagate once.
 
         Args:
             x: node embeddings, shape ``(num_nodes, in_channels)``.
             graph: ``edge_index`` of shape ``(2, num_edges)`` with both directions, or the sparse
                 matrix of :func:`recbook.graph.normalized_adjacency`.
+            norm: :func:`recbook.graph.edge_norm` of an ``edge_index``, so that degrees are counted
+                once for all layers; None computes it. A sparse matrix has it already.
 
         Returns:
             Shape ``(num_nodes, out_channels)``.
 
         Raises:
-            TypeError: on an ``x`` that is no tensor of floats.
-            ValueError: where ``graph`` is neither of the two, or of another number of nodes.
+            TypeError: on an ``x`` or ``norm`` that is no tensor of floats.
+            ValueError: on one of another shape, and where ``graph`` is neither of the two, or of
+                another number of nodes.
         """
         check_tensor("x", x, "num_nodes", self.lin_1.in_features)
-        norm = graph.values() if is_adjacency(graph, len(x)) else edge_norm(graph, len(x))
+        sparse = is_adjacency(graph, len(x))
+        if norm is None:
+            norm = graph.values() if sparse else edge_norm(graph, len(x))
+        check_tensor("norm", norm, len(graph.values()) if sparse else graph.shape[1])
         out = self.lin_1(x) + self.propagate(graph, x=x, norm=norm)
         return F.leaky_relu(F.dropout(out, self.dropout, self.training))
 
@@ -138,7 +144,7 @@ class NGCF(EmbeddingModel):
         """Draw embeddings and weights anew by Xavier's rule, biases as ``nn.Linear`` does."""
         generator = torch.Generator().manual_seed(check_seed(seed))
         for parameter in self.parameters():
-            drawn = torch.empty(parameter.shape)  # on the CPU, where the generator is
+            drawn = torch.empty(parameter.shape, device="cpu")  # where the generator is
             if parameter.ndim == 2:
                 nn.init.xavier_uniform_(drawn, generator=generator)
             else:
@@ -158,6 +164,8 @@ class NGCF(EmbeddingModel):
             with ``num_items`` rows.
         """
         layers = [self.embedding.weight]
+        sparse = is_adjacency(graph, len(layers[0]))
+        norm = None if sparse else edge_norm(graph, len(layers[0]))  # once for all layers
         for conv in self.convs:
-            layers.append(conv(layers[-1], graph))
+            layers.append(conv(layers[-1], graph, norm))
         return self.split_nodes(torch.cat(layers, dim=1))
