@@ -20,7 +20,6 @@ from pathlib import Path
 
 import libcst as cst
 import yaml
-from mutmut.__main__ import cli
 from mutmut.mutation import mutators
 from mutmut.mutation.data import SourceFileMutationData
 from mutmut.mutation.diff_apply import get_diff_for_mutant
@@ -138,7 +137,7 @@ def report(modules: list[str]) -> bool:
     """Print how many were noticed in each module, and each survivor without a reason."""
     known, bad = known_reasons(), False
     total = noticed = 0
-    unexplained = []
+    unexplained: dict[str, list[str]] = {}
     for module, outcome in results().items():
         if modules and module not in modules:
             continue
@@ -152,12 +151,13 @@ def report(modules: list[str]) -> bool:
         bad |= share < SHARE or bool(open_)
         more = f", {len(open_)} not tried" if open_ else ""
         print(f"{module:28} {count:5} planted, {share:6.1%} noticed{more}")
-        unexplained += [
-            f"{module}: {text}" for text in map(change, alive) if text not in known[module]
-        ]
+        if new := [text for text in map(change, alive) if text not in known[module]]:
+            unexplained[module] = new
     print(f"{'all':28} {total:5} planted, {noticed / max(total, 1):6.1%} noticed")
-    print(f"{len(unexplained)} survivors have no reason in tests/survivors.yml")
-    print(*unexplained, sep="\n")
+    if unexplained:
+        print("these survivors have no reason in tests/survivors.yml:")
+        entry = [{"reason": "", "survivors": unexplained}]
+        print(yaml.safe_dump(entry, width=10**6, sort_keys=False, allow_unicode=True))
     return not bad and not unexplained
 
 
@@ -165,6 +165,8 @@ if __name__ == "__main__":
     copy_checkout()
     os.chdir(WORK)
     leave_prose()
+    from mutmut.__main__ import cli  # importing it decides how Python starts processes
+
     patterns = [f"recbook.{module}.*" for module in sys.argv[1:]]
     cli(["run", "--max-children", "2", *patterns], standalone_mode=False)
     sys.exit(0 if report(sys.argv[1:]) else 1)
