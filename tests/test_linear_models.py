@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from recbook import memory
 from recbook.data import Interactions, Split
 from recbook.evaluation import evaluate
 from recbook.graph import smooth_start
@@ -124,14 +125,29 @@ def test_the_smooth_start_is_the_best_low_rank_graph(original: Split) -> None:
 
 
 def test_more_frequencies_than_there_are(toy: Interactions) -> None:
-    with pytest.raises(ValueError, match="got number=3, expected 1 to 2; a matrix of 3 rows and 4"):
-        GFCF(3).fit(toy)
+    for model, name in ((GFCF(3), "num_frequencies"), (PureSVD(3), "embedding_dim")):
+        with pytest.raises(ValueError, match=f"got {name}=3, expected 1 to 2; a matrix of 3 rows"):
+            model.fit(toy)
+
+
+def test_gf_cf_has_its_papers_settings() -> None:
+    assert (GFCF().num_frequencies, GFCF().alpha) == (256, 0.3)
+
+
+@pytest.mark.parametrize("model", [EASE(), ItemKNN()], ids=lambda model: type(model).__name__)
+def test_a_matrix_of_many_items_is_refused_before_it_is_made(
+    model: EASE | ItemKNN, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "free_bytes", lambda _: 2**40)  # a terabyte, which is not enough
+    many = Interactions.from_pairs([0, 1], [0, 199_999])
+    with pytest.raises(MemoryError, match=r"200,000 x 200,000 x 4 x 8 B = 1,192\.1 GiB: needed"):
+        model.fit(many)
 
 
 def test_all_are_far_above_popularity(original: Split) -> None:
     train, test = original.train, original.test
     popular = evaluate(Popularity().fit(train), train, test).recall
-    for model, recall in ((ItemKNN(200), 0.32), (EASE(), 0.36), (GFCF(), 0.34)):
+    for model, recall in ((ItemKNN(200), 0.32), (EASE(), 0.36), (GFCF(64), 0.34)):
         assert evaluate(model.fit(train), train, test).recall > recall > popular
 
 

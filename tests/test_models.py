@@ -305,7 +305,9 @@ def test_pure_svd_equals_the_dense_svd(original: Split) -> None:
 def test_pure_svd_says_what_it_lacks(toy: Interactions) -> None:
     with pytest.raises(ValueError, match="embedding_dim=0, expected 1"):
         PureSVD(0)
-    with pytest.raises(ValueError, match="got number=3, expected 1 to 2; a matrix of 3 rows and 4"):
+    with pytest.raises(
+        ValueError, match="got embedding_dim=3, expected 1 to 2; a matrix of 3 rows"
+    ):
         PureSVD(3).fit(toy)
     with pytest.raises(RuntimeError, match="fit"):
         PureSVD(2).score(torch.tensor([0]))
