@@ -35,8 +35,8 @@ class ItemKNN(BaseRecommender):
     2001, section 3; Deshpande and Karypis, TOIS 22(1), 2004.
 
     >>> train = Interactions.from_pairs([0, 0, 1, 1, 2], [0, 1, 0, 2, 1])
-    >>> ItemKNN(num_neighbors=1).fit(train).recommend([2], k=1, exclude=train).tolist()
-    [[0]]
+    >>> ItemKNN(num_neighbors=1).fit(train).recommend([1], k=1, exclude=train).tolist()
+    [[1]]
     """
 
     def __init__(self, num_neighbors: int = 100) -> None:
