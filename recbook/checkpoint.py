@@ -121,7 +121,12 @@ def identity(model: nn.Module, settings: dict[str, Any]) -> Identity:
         for name, value in vars(module).items():
             if name[0] != "_" and name not in ("training", "final"):
                 found[f"{prefix}.{name}"] = value
-        found |= {f"{prefix}.{name}": x for name, x in module.named_buffers(recurse=False)}
+        made_anew = module._non_persistent_buffers_set  # as the final embeddings are
+        found |= {
+            f"{prefix}.{name}": x
+            for name, x in module.named_buffers(recurse=False)
+            if name not in made_anew
+        }
     for name, parameter in model.named_parameters():
         found[f"shape of {name}"] = str(tuple(parameter.shape))
         found["device"] = parameter.device.type

@@ -53,6 +53,7 @@ def test_a_test_part_that_cannot_be_read_changes_nothing(clusters: Split) -> Non
     assert tune(family, poisoned, k=5) == tune(family, clusters, k=5)
 
 
+@pytest.mark.filterwarnings("ignore:for .* users a target item scores as the last listed")
 def test_the_best_of_the_grid_is_chosen_and_the_first_of_equals(clusters: Split) -> None:
     family = Family(closed_form(ItemKNN), grid(num_neighbors=[1, 15, 40, 50]))
     choice = tune(family, clusters, k=5)
