@@ -257,6 +257,7 @@ def test_dropout_on_a_gpu_draws_from_that_gpus_generator(monkeypatch: pytest.Mon
         manual_seed=lambda seed: SimpleNamespace(get_state=lambda: f"seed {seed}")
     )
     monkeypatch.setattr(torch, "cuda", fake)
+    monkeypatch.setattr(torch, "get_device_module", lambda device: fake)  # which remembers
     monkeypatch.setattr(torch, "Generator", lambda device: seeded)
     with training._seeded(5, torch.device("cuda", 1)):
         assert states == before | {torch.device("cuda", 1): "seed 5"}
