@@ -1,33 +1,31 @@
-"""What needs no training."""
+"""How far does one come without training, and what is the most that a list of twenty can reach?
+
+Random scores, popularity and PureSVD on the original's split, and the ceilings of its test part.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from experiments.common import SEEDS, liked, on_test, rounded, summary
+from experiments.choosing import choose, evaluate_on_test
+from experiments.plan import Plan
 from experiments.runs import Runs
 from experiments.scorers import RandomScores
-from recbook.data import random_split
-from recbook.evaluation import evaluate
-from recbook.models import Popularity, PureSVD
+from experiments.summaries import choice_to_json, over_seeds, rounded
+from recbook.models import Popularity
 
 
-def baselines(runs: Runs) -> dict[str, Any]:
-    """What needs no training: random, popularity, PureSVD, and the ceilings, on the test part."""
-    chosen_on, full = random_split(liked(), val_size=0.1), random_split(liked())
-    assert chosen_on.val is not None
-    tried = {}
-    for size in (4, 8, 12, 16, 24, 32, 48, 64):
-        svd = PureSVD(size).fit(chosen_on.train)
-        tried[size] = evaluate(svd, chosen_on.train, chosen_on.val).recall
-    size = max(tried, key=lambda size: tried[size])
-    popularity = on_test(Popularity().fit(full.train), full)
-    random = [on_test(RandomScores(full.train, seed), full) for seed in SEEDS]
+def baselines(runs: Runs, plan: Plan) -> dict[str, Any]:
+    """Random, popularity, PureSVD with the size that validation chooses, and the ceilings."""
+    full, svd = plan.split(), plan.family("PureSVD")
+    choice = choose(runs, "PureSVD", svd, "seed 16", plan.split(val_size=0.1))
+    popularity = evaluate_on_test(Popularity().fit(full.train), full)
+    random = [evaluate_on_test(RandomScores(full.train, seed), full) for seed in plan.seeds]
     ceilings = {"recall": popularity.recall_ceiling, "precision": popularity.precision_ceiling}
     return {
-        "Random": summary(random),
+        "Random": over_seeds(random),
         "Popularity": rounded(popularity.as_dict()),
-        "PureSVD": rounded(on_test(PureSVD(size).fit(full.train), full).as_dict())
-        | {"chosen": {"embedding_dim": size, "validation_recall": round(tried[size], 4)}},
+        "PureSVD": rounded(evaluate_on_test(svd.fit(full, choice.settings, 0)[0], full).as_dict())
+        | {"chosen": choice_to_json(choice)},
         "ceiling": rounded(ceilings),
     }

@@ -1,4 +1,4 @@
-"""Gowalla, the papers' benchmark: a validation part like its test part, and what is trained on it.
+"""Do the softmax and its recipe hold on Gowalla, the papers' benchmark, with 0 to 4 layers?
 
 The published split has no validation part, and is no uniform draw: the test items of a user are
 more like each other than like the user's train items (:func:`hidden_similarity`), and
@@ -18,28 +18,36 @@ import torch.nn.functional as F
 from scipy.sparse import diags_array
 from torch import Tensor
 
-from experiments.common import chosen_by, described, intervals, on_test, pack, rounded, unpack
+from experiments.choosing import choose, evaluate_on_test
+from experiments.plan import Plan
 from experiments.runs import Runs
-from recbook.data import Interactions, Split, load_gowalla
+from experiments.summaries import (
+    choice_to_json,
+    intervals_over_users,
+    report_from_json,
+    report_to_json,
+    rounded,
+)
+from recbook.data import Interactions, Split
 from recbook.graph import smooth_start
 from recbook.models import GFCF, LightGCN
 from recbook.sparse import inv_sqrt
-from recbook.tuning import FAMILIES, Family, Settings, closed_form, grid, trained
+from recbook.tuning import Family, Settings, closed_form, grid, trained
 
 
-def gowalla(runs: Runs) -> dict[str, Any]:
+def gowalla(runs: Runs, plan: Plan) -> dict[str, Any]:
     """The papers' benchmark on its own split: softmax LightGCN with 0 to 4 layers, and GF-CF.
 
     Epochs, and GF-CF's alpha, are chosen on a fifth of the train interactions of each user, which
     stands in for a validation part that the published split does not have; then each model is
     fitted on all of train, and the test part is opened once.
     """
-    full = load_gowalla()
+    full = plan.load_gowalla()
     part = hide_alike(full.train)
     uniform = torch.rand(len(full.train), generator=torch.Generator().manual_seed(0)) < 0.2
     draws = {"published": full, "uniform": hide(full.train, uniform), "alike": part}
     families = {
-        "Popularity": FAMILIES["Popularity"],
+        "Popularity": plan.family("Popularity"),
         "GF-CF": Family(closed_form(GFCF), grid(num_frequencies=[256], alpha=[0.1, 0.3, 1.0])),
         "MF, softmax": softmax_family(0, runs.folder / "0 layers"),
     }
@@ -51,19 +59,21 @@ def gowalla(runs: Runs) -> dict[str, Any]:
         start = time.perf_counter()
         model = family.fit(full, settings, 0)[0]
         fitted = time.perf_counter()
-        report = pack(on_test(model, full))
+        report = report_to_json(evaluate_on_test(model, full))
         return report | {"fit": fitted - start, "evaluate": time.perf_counter() - fitted}
 
     some = torch.randperm(part.train.num_users, generator=torch.Generator().manual_seed(0))[:5000]
     val = of_users(part.test, some)
     asked = Split(part.train, test=val, val=val)
     rows = {}
-    for name, family in families.items():
-        choice = chosen_by(runs, name, family, "hidden", asked)
+    for name, whole in families.items():
+        family = plan.shrunk(whole)
+        choice = choose(runs, name, family, "hidden", asked)
         done = runs(f"{name}, refit", partial(refit, family, choice.settings))
-        rows[name] = rounded(unpack([done]).as_dict()) | {
-            "interval": intervals(unpack([done])),
-            "chosen": described(choice),
+        report = report_from_json(done)
+        rows[name] = rounded(report.as_dict()) | {
+            "interval": intervals_over_users(report),
+            "chosen": choice_to_json(choice),
             "seconds": {what: round(done[what], 1) for what in ("fit", "evaluate")},
         }
     return {
@@ -74,15 +84,16 @@ def gowalla(runs: Runs) -> dict[str, Any]:
 
 def hide(train: Interactions, hidden: Tensor) -> Split:
     """Hide the interactions at which ``hidden`` is true, as a test part."""
-    return Split(_some(train, ~hidden), test=_some(train, hidden))
+    return Split(interactions_at(train, ~hidden), test=interactions_at(train, hidden))
 
 
 def of_users(part: Interactions, users: Tensor) -> Interactions:
     """The interactions of some users alone."""
-    return _some(part, torch.isin(part.user, users))
+    return interactions_at(part, torch.isin(part.user, users))
 
 
-def _some(part: Interactions, which: Tensor) -> Interactions:
+def interactions_at(part: Interactions, which: Tensor) -> Interactions:
+    """The interactions at which ``which`` is true, or that it numbers."""
     return Interactions(part.user[which], part.item[which], part.num_users, part.num_items)
 
 

@@ -1,94 +1,111 @@
-"""Three ways to split."""
+"""Does the winner change when the future is hidden, and what are the models' lists like?
+
+Random interactions are hidden, each user's last ones, or all that came after one moment.
+"""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from experiments.common import (
-    CHAMPION,
-    chosen_on,
-    comparison,
-    described,
-    intervals,
-    liked,
-    on_test,
-    pack,
-    rounded,
-    unpack,
-)
+from experiments.choosing import choose, evaluate_on_test
+from experiments.plan import SOFTMAX, Plan
 from experiments.runs import Runs
-from recbook.beyond_accuracy import calibration, coverage, diversity, novelty, popularity_lift
-from recbook.data import (
-    Split,
-    global_time_split,
-    load_movielens_100k,
-    per_user_time_split,
-    random_split,
+from experiments.summaries import (
+    choice_to_json,
+    differences_over_users,
+    intervals_over_users,
+    report_from_json,
+    report_to_json,
+    rounded,
 )
+from recbook.beyond_accuracy import calibration, coverage, diversity, novelty, popularity_lift
+from recbook.data import Split, global_time_split, per_user_time_split, random_split
 from recbook.models import BaseRecommender
-from recbook.tuning import FAMILIES, Settings
+from recbook.tuning import Family, Settings
+
+WAYS: dict[str, Callable[..., Split]] = {
+    "random": random_split,
+    "per user": per_user_time_split,
+    "global": global_time_split,
+}
+MODELS = ["Popularity", "ItemKNN", "PureSVD", "EASE", "GF-CF", "iALS", "LightGCN", SOFTMAX]
 
 
-def over_time(runs: Runs) -> dict[str, Any]:
-    """Three ways to split, models chosen on each way's own validation part, and their lists."""
-    rows = liked()
-    ways: dict[str, Callable[..., Split]] = {
-        "random": random_split,
-        "per user": per_user_time_split,
-        "global": global_time_split,
-    }
-    names = ["Popularity", "ItemKNN", "PureSVD", "EASE", "GF-CF", "iALS"]
-    names += ["LightGCN", CHAMPION]
+def over_time(runs: Runs, plan: Plan) -> dict[str, Any]:
+    """Three ways to split, models chosen on each way's own validation part, and their lists.
+
+    Then the global split once more, by the rule of the book's first edition: see
+    :func:`keep_unknown`. The test part is the same, what was chosen is not.
+    """
     results: dict[str, Any] = {}
-    for way, make in ways.items():
-        split, full = make(rows, val_size=0.1), make(rows)
-        results[way] = {
-            "counts": {
-                "train": len(full.train),
-                "test": len(full.test),
-                "dropped": full.num_dropped["test"],
-                "users": full.train.num_users,
-                "items": full.train.num_items,
-                "test users": int((full.test.user_degree > 0).sum()),
-            }
-        }
-        per_user = {}
-        for name in names:
-            choice = chosen_on(runs, name, way, split)
-            done = runs(
-                f"{name}, {way}, lists",
-                partial(refit_with_lists, name, full, choice.settings, genres(full)),
-            )
-            per_user[name] = unpack([done["report"]])
-            results[way][name] = (
-                rounded(per_user[name].as_dict())
-                | {"interval": intervals(per_user[name]), "chosen": described(choice)}
-                | {"lists": rounded(done["lists"])}
-            )
-        results[way]["EASE against popularity"] = comparison(
-            per_user["EASE"], per_user["Popularity"]
-        )
-        results[way]["softmax LightGCN against EASE"] = comparison(
-            per_user[CHAMPION], per_user["EASE"]
-        )
+    for way, make in WAYS.items():
+        split, full = make(plan.liked, val_size=0.1), make(plan.liked)
+        results[way] = choose_and_list(runs, plan, way, split, full)
+    way = "global, unknown kept"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of the unknown users' constant scores
+        results[way] = choose_and_list(runs, plan, way, keep_unknown(split, full), full)
     return results
 
 
+def choose_and_list(runs: Runs, plan: Plan, way: str, split: Split, full: Split) -> dict[str, Any]:
+    """All models chosen on ``split.val``, refitted on ``full.train``: figures and lists."""
+    features = genres(full, plan)
+    results: dict[str, Any] = {"counts": counts(split, full)}
+    reports = {}
+    for name in MODELS:
+        family = plan.family(name)
+        choice = choose(runs, name, family, way, split)
+        refit = partial(refit_with_lists, family, full, choice.settings, features)
+        done = runs(f"{name}, {way}, lists", refit)
+        reports[name] = report = report_from_json(done["report"])
+        results[name] = rounded(report.as_dict()) | {
+            "interval": intervals_over_users(report),
+            "chosen": choice_to_json(choice),
+            "lists": rounded(done["lists"]),
+        }
+    ease, popularity, softmax = (reports[name] for name in ("EASE", "Popularity", SOFTMAX))
+    results["EASE against popularity"] = differences_over_users(ease, popularity)
+    results["softmax LightGCN against EASE"] = differences_over_users(softmax, ease)
+    return results
+
+
+def counts(split: Split, full: Split) -> dict[str, int]:
+    """What is in the parts, and what was left out of them."""
+    val_users = split.val.user_degree > 0
+    return {
+        "train": len(full.train),
+        "test": len(full.test),
+        "dropped": full.num_dropped["test"],
+        "users": full.train.num_users,
+        "items": full.train.num_items,
+        "test users": int((full.test.user_degree > 0).sum()),
+        "validation": len(split.val),
+        "validation dropped": split.num_dropped["val"],
+        "validation users": int(val_users.sum()),
+        "validation users without train rows": int(
+            (val_users & (split.train.user_degree == 0)).sum()
+        ),
+    }
+
+
 def refit_with_lists(
-    name: str, full: Split, settings: Settings, features: Tensor
+    family: Family, full: Split, settings: Settings, features: Tensor
 ) -> dict[str, Any]:
     """One model refitted: how right its lists are, and what they are like."""
-    model, _ = FAMILIES[name].fit(full, settings, 0)
+    model, _ = family.fit(full, settings, 0)
     users = torch.nonzero(full.test.user_degree * full.train.user_degree).flatten()
     assert isinstance(model, BaseRecommender)
     lists = model.recommend(users, 20, exclude=full.train)
     return {
-        "report": pack(on_test(model, full)),
+        "report": report_to_json(evaluate_on_test(model, full)),
         "lists": {
             "coverage": coverage(lists, full.train.num_items),
             "novelty": novelty(lists, full.train).mean().item(),
@@ -99,7 +116,18 @@ def refit_with_lists(
     }
 
 
-def genres(split: Split) -> Tensor:
+def genres(split: Split, plan: Plan) -> Tensor:
     """The films' genres as zeros and ones, a row for each position of the split."""
-    items = load_movielens_100k().items.set_index("item_id").loc[split.item_ids]
-    return torch.from_numpy(items["genres"].str.get_dummies(" ").to_numpy())
+    items = plan.load_movielens().items.set_index("item_id").loc[split.item_ids]
+    return torch.tensor(items["genres"].str.get_dummies(" ").to_numpy())
+
+
+def keep_unknown(split: Split, full: Split) -> Split:
+    """The split with all its validation rows, those of users or items without a train row too.
+
+    That is the rule of the book's first edition: validation kept what test dropped.
+    """
+    whole, train = (part.user * part.num_items + part.item for part in (full.train, split.train))
+    rest = ~torch.isin(whole, train)
+    val = replace(full.train, user=full.train.user[rest], item=full.train.item[rest])
+    return replace(split, val=val, num_dropped=split.num_dropped | {"val": 0})

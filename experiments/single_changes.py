@@ -1,4 +1,4 @@
-"""LightGCN, one change at a time."""
+"""Which of LightGCN's settings moves recall, changed one at a time, and by how much?"""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from experiments.common import SEEDS, liked, mean_sd, rounded
+from experiments.plan import Plan
 from experiments.runs import Runs
 from experiments.scorers import PowerNorm
-from recbook.data import random_split
+from experiments.summaries import mean_sd, rounded
 from recbook.evaluation import MEASURES
 from recbook.models import LightGCN
 from recbook.stats import t_interval
@@ -25,63 +25,68 @@ NORMALISATIONS = {  # exponents of the degrees: of who receives, of who sends
     "left": (0.5, 0.0),
     "right": (0.0, 0.5),
 }
-
-
 DEFAULTS = {"num_layers": 3, "embedding_dim": 64, "exponents": (0.5, 0.5), "cosine": None}
+BPR: Settings = {"reg": 1e-3, "lr": 0.01}
+SOFTMAX: Settings = {
+    "loss": "softmax",
+    "lr": 0.03,
+    "reg": 0.1,
+    "temperature": 0.25,
+    "initial_embeddings": "random",
+}
+# what is changed, to what: the arguments of the model, and those of train
+CHANGES: dict[str, dict[str, tuple[dict[str, Any], Settings]]] = {
+    "layers": {str(k): ({"num_layers": k}, BPR) for k in (0, 1, 2, 3, 4, 6)},
+    "embedding size": {str(d): ({"embedding_dim": d}, BPR) for d in (8, 16, 32, 64, 128)},
+    "penalty": {f"{reg:g}": ({}, BPR | {"reg": reg}) for reg in (0, 1e-4, 1e-3, 1e-2)},
+    "normalisation": {
+        name: ({"exponents": exponents}, BPR) for name, exponents in NORMALISATIONS.items()
+    },
+    "negatives": {str(n): ({}, BPR | {"num_negatives": n}) for n in (1, 4, 16)},
+    "hardest of": {
+        str(n): ({}, BPR | {"loss": "hard_bpr", "num_negatives": n}) for n in (2, 4, 16)
+    },
+    "loss": {
+        "BPR, dot": ({}, BPR),
+        "BPR, cosine": ({"cosine": True}, BPR | {"reg": 0}),
+        "softmax, dot": ({"cosine": False}, SOFTMAX | {"temperature": 1.0}),
+        "softmax, cosine": ({"cosine": True}, SOFTMAX),
+    },
+    "temperature": {
+        f"{t:g}": ({"cosine": True}, SOFTMAX | {"temperature": t})
+        for t in (0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
+    },
+    "layers, softmax": {
+        str(k): ({"num_layers": k, "cosine": True}, SOFTMAX) for k in (0, 1, 2, 3, 4, 6)
+    },
+    "embedding size, softmax": {
+        str(d): ({"embedding_dim": d, "cosine": True}, SOFTMAX) for d in (8, 16, 32, 64, 128, 256)
+    },
+}
 
 
-def single_changes(runs: Runs) -> dict[str, Any]:
+def single_changes(runs: Runs, plan: Plan) -> dict[str, Any]:
     """LightGCN, one change at a time, five seeds, measured on the validation part alone."""
-    split = hide_test(random_split(liked(), val_size=0.1))
-    bpr: Settings = {"reg": 1e-3, "lr": 0.01}
-    soft: Settings = {"loss": "softmax", "lr": 0.03, "reg": 0.1, "temperature": 0.25}
-    soft |= {"initial_embeddings": "random"}
-    changes: dict[str, dict[str, tuple[dict[str, Any], Settings]]] = {
-        "layers": {str(k): ({"num_layers": k}, bpr) for k in (0, 1, 2, 3, 4, 6)},
-        "embedding size": {str(d): ({"embedding_dim": d}, bpr) for d in (8, 16, 32, 64, 128)},
-        "penalty": {f"{reg:g}": ({}, bpr | {"reg": reg}) for reg in (0, 1e-4, 1e-3, 1e-2)},
-        "normalisation": {
-            name: ({"exponents": exponents}, bpr) for name, exponents in NORMALISATIONS.items()
-        },
-        "negatives": {str(n): ({}, bpr | {"num_negatives": n}) for n in (1, 4, 16)},
-        "hardest of": {
-            str(n): ({}, bpr | {"loss": "hard_bpr", "num_negatives": n}) for n in (2, 4, 16)
-        },
-        "loss": {
-            "BPR, dot": ({}, bpr),
-            "BPR, cosine": ({"cosine": True}, bpr | {"reg": 0}),
-            "softmax, dot": ({"cosine": False}, soft | {"temperature": 1.0}),
-            "softmax, cosine": ({"cosine": True}, soft),
-        },
-        "temperature": {
-            f"{t:g}": ({"cosine": True}, soft | {"temperature": t})
-            for t in (0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
-        },
-        "layers, softmax": {
-            str(k): ({"num_layers": k, "cosine": True}, soft) for k in (0, 1, 2, 3, 4, 6)
-        },
-        "embedding size, softmax": {
-            str(d): ({"embedding_dim": d, "cosine": True}, soft) for d in (8, 16, 32, 64, 128, 256)
-        },
-    }
+    split = hide_test(plan.split(val_size=0.1))
 
     def run(own: dict[str, Any], more: Settings, seed: int) -> dict[str, float]:
         kind = partial(PowerNorm, split.train) if "exponents" in own else LightGCN
         model = kind(split.train.num_users, split.train.num_items, **own)
         patience = 15 if more.get("loss") == "softmax" else 6
-        history = train(model, split, epochs=150, patience=patience, seed=seed, **more)
+        history = train(model, split, epochs=plan.epochs(150), patience=patience, seed=seed, **more)
         epochs = history.best_epoch or 1
         best = history.frame.iloc[epochs - 1]
         return {"epochs": epochs} | {key: float(best[key]) for key in MEASURES}
 
     results: dict[str, Any] = {}
-    for what, values in changes.items():
+    for what, values in CHANGES.items():
         results[what] = {}
         for value, (own, more) in values.items():
             changed = {k: v for k, v in own.items() if v != DEFAULTS[k]}
             key = json.dumps([changed, more])
             done = [
-                runs(f"{key}, seed {seed}", partial(run, changed, more, seed)) for seed in SEEDS
+                runs(f"{key}, seed {seed}", partial(run, changed, more, seed))
+                for seed in plan.seeds
             ]
             frame = pd.DataFrame(done)
             low, high = t_interval(frame["recall"].to_numpy())

@@ -1,4 +1,4 @@
-"""Penalty and epochs chosen on validation."""
+"""What is left of the original's comparison when penalty and epochs are chosen on validation?"""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import pandas as pd
-
-from experiments.common import SEEDS, TRAINED, liked, on_test, pack, rounded, summary, unpack
+from experiments.choosing import evaluate_on_test
+from experiments.plan import TRAINED, Plan
 from experiments.runs import Runs
-from recbook.data import random_split
+from experiments.summaries import over_seeds, report_from_json, report_to_json, rounded
 from recbook.models import EmbeddingModel
 from recbook.training import train
 
+PENALTIES = {
+    "MF-BPR": [1e-3, 1e-2, 2e-2, 5e-2],
+    "NGCF": [1e-4, 1e-3, 1e-2],
+    "LightGCN": [1e-4, 1e-3, 1e-2],
+}
 
-def validated(runs: Runs) -> dict[str, Any]:
+
+def validated(runs: Runs, plan: Plan) -> dict[str, Any]:
     """The same models, penalty and number of epochs chosen on validation, refitted, five seeds."""
-    split, full = random_split(liked(), val_size=0.1), random_split(liked())
-    penalties = {
-        "MF-BPR": [1e-3, 1e-2, 2e-2, 5e-2],
-        "NGCF": [1e-4, 1e-3, 1e-2],
-        "LightGCN": [1e-4, 1e-3, 1e-2],
-    }
+    split, full = plan.split(val_size=0.1), plan.split()
 
     def attempt(model: Callable[[int, int], EmbeddingModel], reg: float) -> tuple[float, int]:
         fresh = model(split.train.num_users, split.train.num_items)
-        history = train(fresh, split, epochs=100, reg=reg, patience=8)
+        history = train(fresh, split, epochs=plan.epochs(100), reg=reg, patience=8)
         return history.frame["recall"].max(), history.best_epoch or 1
 
     def refit(
@@ -34,23 +34,23 @@ def validated(runs: Runs) -> dict[str, Any]:
     ) -> dict[str, Any]:
         fresh = model(full.train.num_users, full.train.num_items)
         train(fresh, full, epochs=epochs, reg=reg, seed=seed)
-        return pack(on_test(fresh, full))
+        return report_to_json(evaluate_on_test(fresh, full))
 
     results: dict[str, Any] = {}
     for name, model in TRAINED.items():
         tried = []
-        for reg in penalties[name]:
+        for reg in PENALTIES[name]:
             recall, epochs = runs(f"{name}, penalty {reg}", partial(attempt, model, reg))
             tried.append((recall, reg, epochs))
         recall, reg, epochs = max(tried)
         done = [
             runs(f"{name}, refit, seed {seed}", partial(refit, model, reg, epochs, seed))
-            for seed in SEEDS
+            for seed in plan.seeds
         ]
-        results[name] = summary([unpack([one]) for one in done]) | {
+        results[name] = over_seeds([report_from_json(one) for one in done]) | {
             "chosen": {"reg": reg, "epochs": epochs, "validation_recall": round(recall, 4)}
         }
     for name in ("MF-BPR", "NGCF"):
-        ours, theirs = (pd.Series(results[n]["mean"]) for n in ("LightGCN", name))
-        results[f"LightGCN minus {name}"] = rounded(dict(ours - theirs))
+        ours, theirs = (results[n]["mean"] for n in ("LightGCN", name))
+        results[f"LightGCN minus {name}"] = rounded({m: ours[m] - theirs[m] for m in ours})
     return results

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -38,7 +39,12 @@ def write_entry(
 
     Returns:
         The file.
+
+    Raises:
+        ValueError: where a result is no finite number; nothing is written.
     """
+    if bad := list(not_numbers(results)):
+        raise ValueError(f"the results of {name} cannot be stored: {'; '.join(bad)}")
     entry = {
         "command": command,
         "date": datetime.now(UTC).date().isoformat(),
@@ -60,47 +66,82 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: version(name) for name in packages}
 
 
-def disagreements(stored: Any, fresh: Any, where: str = "") -> Iterator[str]:
-    """Means of two runs of an experiment that lie further apart than their spread.
+def leaves(results: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every value of nested dicts and lists with the names that lead to it, ``[]`` for a list.
+
+    >>> list(leaves({"MF": {"recall": 0.35, "by_split": [0.3, 0.4]}}))
+    [(('MF', 'recall'), 0.35), (('MF', 'by_split', '[]'), 0.3), (('MF', 'by_split', '[]'), 0.4)]
+    """
+    if isinstance(results, dict):
+        for name, part in results.items():
+            yield from leaves(part, (*path, name))
+    elif isinstance(results, list):
+        for part in results:
+            yield from leaves(part, (*path, "[]"))
+    else:
+        yield path, results
+
+
+def not_numbers(results: Any) -> Iterator[str]:
+    """A line for each value that is no finite number."""
+    for path, value in leaves(results):
+        if not (isinstance(value, int | float) and math.isfinite(value)):
+            yield f"{': '.join(path)}: {value!r} is no finite number"
+
+
+def means_with_spread(
+    results: dict[str, Any], path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], float, float]]:
+    """Each mean with the names that lead to it and its spread, 0 where it has none.
 
     The spread is the standard deviation over runs or, where there is one run alone, half the width
-    of its 95 % interval; a figure with neither must be the same to 0.0001. What was chosen, single
-    runs and p values are not compared: they may jump where the means do not.
+    of its 95 % interval. What was chosen, single runs and p values are no means.
+    """
+    difference = results.get("difference", results.get("mean"))
+    if "low" in results and not isinstance(difference, dict):
+        yield path, difference, (results["high"] - results["low"]) / 2
+        return
+    if path[-1:] == ("counts",):
+        yield from (((*path, name), number, 0) for name, number in results.items())
+        return
+    own = {name: results[name] for name in MEASURES if name in results}
+    own = {name: value for name, value in own.items() if not isinstance(value, dict)}
+    for measure, mean in results.get("mean", own).items():
+        low, high = results.get("interval", {}).get(measure, (0, 0))
+        yield (*path, measure), mean, results.get("sd", {}).get(measure) or (high - low) / 2
+    for name, part in results.items():
+        if isinstance(part, dict) and name not in ("mean", "sd", "interval", "chosen"):
+            yield from means_with_spread(part, (*path, name))
+
+
+def disagreements(stored: dict[str, Any], fresh: dict[str, Any]) -> Iterator[str]:
+    """Where two runs of an experiment differ: in their names, or in a mean by more than its spread.
+
+    A figure without a spread must be the same to 0.0001, and every figure must be a finite number.
+    What was chosen, single runs and p values may differ: they may jump where the means do not.
 
     Args:
-        stored: an entry's results, or a part of them.
-        fresh: the same of another run.
-        where: the names that lead to it.
+        stored: an entry's results.
+        fresh: those of another run.
 
     Yields:
-        A line for each figure that disagrees.
+        A line for each disagreement.
 
-    >>> one = {"mean": {"recall": 0.35}, "sd": {"recall": 0.01}}
-    >>> list(disagreements(one, {"mean": {"recall": 0.357}, "sd": {"recall": 0.01}}))
+    >>> one = {"MF": {"mean": {"recall": 0.35}, "sd": {"recall": 0.01}}}
+    >>> list(disagreements(one, {"MF": {"mean": {"recall": 0.357}, "sd": {"recall": 0.01}}}))
     []
-    >>> list(disagreements(one, {"mean": {"recall": 0.37}, "sd": {"recall": 0.01}}, "MF"))
-    ['MF: recall 0.35 and 0.37, spread 0.01']
+    >>> list(disagreements(one, {"MF": {"mean": {"recall": 0.37}, "sd": {"recall": 0.01}}}))
+    ['MF: recall: 0.35 and 0.37, spread 0.01']
     """
-    if not isinstance(stored, dict):
-        return
-    if stored.keys() != fresh.keys():
-        yield f"{where}: has {sorted(stored)} and {sorted(fresh)}"
-        return
-    for name in ("mean", "difference"):
-        if "low" in stored and name in stored:
-            stored, fresh = ({**d, "mean": {name: d[name]}} for d in (stored, fresh))
-            stored["interval"] = {name: [stored["low"], stored["high"]]}
-    own = {k: stored[k] for k in MEASURES if isinstance(stored.get(k), float)}
-    means = stored.get("mean", own)
-    for measure, mean in means.items():
-        other = fresh.get("mean", fresh)[measure]
-        low, high = stored.get("interval", {}).get(measure, (0, 0))
-        spread = stored.get("sd", {}).get(measure) or (high - low) / 2
-        if not spread and ("gain" in where or "minus" in where):
-            continue  # made of means that are compared themselves
+    there, now = ({path for path, _ in leaves(results)} for results in (stored, fresh))
+    for path in sorted(there ^ now):
+        yield f"{': '.join(path)}: only in the {'ledger' if path in there else 'new run'}"
+    yield from not_numbers(fresh)
+    others = {path: mean for path, mean, _ in means_with_spread(fresh)}
+    for path, mean, spread in means_with_spread(stored):
+        derived = any("gain" in name or "minus" in name for name in path)
+        if path not in others or (derived and not spread):
+            continue  # named above, or made of means that are compared themselves
         spread = spread or 0.0001
-        if abs(mean - other) > spread + 1e-9:
-            yield f"{where}: {measure} {mean} and {other}, spread {spread:.4g}"
-    for name in stored:
-        if isinstance(stored[name], dict) and name not in ("mean", "sd", "interval", "chosen"):
-            yield from disagreements(stored[name], fresh[name], f"{where}: {name}".lstrip(": "))
+        if not abs(mean - others[path]) <= spread + 1e-9:  # so that NaN does not pass
+            yield f"{': '.join(path)}: {mean} and {others[path]}, spread {spread:.4g}"

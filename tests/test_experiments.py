@@ -1,14 +1,96 @@
-"""The validation part that is like the test part, and the ledger's Gowalla where the data is."""
+"""Every experiment on a tiny data set that is made here, and the parts that no model has."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 
+from experiments import __main__ as command
+from experiments import writing
 from experiments.gowalla import WithPopularity, hidden_similarity, hide, hide_alike, of_users
+from experiments.over_time import keep_unknown
+from experiments.plan import Plan
+from experiments.runs import Runs
 from recbook import ledger
-from recbook.data import Interactions, Split
-from recbook.evaluation import evaluate
+from recbook.data import Interactions, MovieLens, Split, global_time_split, random_split
 from recbook.graph import train_adjacency
-from recbook.models import GFCF, LightGCN
+from recbook.models import LightGCN
+from recbook.tuning import FAMILIES, Family
+
+# on a graph as small as this, many films are equally popular
+TIES = pytest.mark.filterwarnings("ignore:.*users a target item scores:UserWarning")
+SMALL = {"embedding_dim": 4, "num_frequencies": 4, "factors": 4, "num_neighbors": 5}
+
+
+def first_setting(family: Family) -> Family:
+    """The first setting of the grid, its sizes for a tiny graph; two epochs where it is trained."""
+    setting = {name: min(value, SMALL.get(name, value)) for name, value in family.grid[0].items()}
+    if {"lr", "temperature"} & setting.keys() and family in FAMILIES.values():  # others are quick
+        setting["epochs"] = 2
+    return replace(family, grid=[setting])
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Plan:
+    """Ninety users with about fifteen films of a hundred, over a hundred days; two seeds."""
+    rng = np.random.default_rng(0)
+    user, film = np.nonzero(rng.random((90, 100)) < np.linspace(0.05, 0.3, 100))
+    day = rng.integers(0, 60, 90)[user] + rng.integers(0, 40, len(user))
+    rows = {"user_id": user + 1, "item_id": film + 1, "rating": rng.integers(2, 6, len(user))}
+    ratings = pd.DataFrame(rows | {"timestamp": 86400 * day})
+    genres = [["Action", "Comedy", "Action Drama"][number % 3] for number in range(100)]
+    films = {"item_id": range(1, 101), "title": "a film", "genres": genres}
+    data = MovieLens(ratings, items=pd.DataFrame(films), users=pd.DataFrame(), folder=Path())
+    return Plan(
+        load_movielens=lambda: data,
+        load_gowalla=lambda: random_split(ratings),
+        seeds=[0, 1],
+        max_epochs=2,
+        shrink=first_setting,
+    )
+
+
+@pytest.fixture(scope="module")
+def fresh(
+    tiny: Plan, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, dict[str, Any]]]:
+    """What every experiment returns for the tiny plan."""
+    folder = tmp_path_factory.mktemp("runs")
+    yield {
+        name: run(Runs(folder / f"{name}.jsonl", quiet=True), tiny)
+        for name, run in command.EXPERIMENTS.items()
+    }
+
+
+def names(results: dict[str, Any]) -> set[tuple[str, ...]]:
+    """What leads to each figure."""
+    return {path for path, _ in writing.leaves(results)}
+
+
+@TIES
+@pytest.mark.parametrize("name", command.EXPERIMENTS)
+def test_an_experiment_returns_what_the_ledger_has(name: str, fresh: dict[str, Any]) -> None:
+    stored = ledger.read_entry(name)["results"]
+    assert names(fresh[name]) == names(stored)
+    assert list(writing.not_numbers(fresh[name])) == list(writing.not_numbers(stored)) == []
+
+
+@TIES
+@pytest.mark.parametrize("name", command.EXPERIMENTS)
+def test_measures_of_an_experiment_are_shares(name: str, fresh: dict[str, Any]) -> None:
+    found = [
+        (path, value)
+        for path, value in writing.leaves(fresh[name])
+        if {"recall", "precision", "ndcg", "hit_rate"} & {*path}
+        and not any(word in part for part in path for word in ("minus", "against", "gain", "over"))
+    ]
+    assert found and all(0 <= value <= 1 for _, value in found)
+    assert any(value > 0 for _, value in found)
 
 
 def test_what_is_hidden_together_is_alike(original: Split) -> None:
@@ -49,14 +131,11 @@ def test_popularity_is_added_to_the_cosine(toy: Interactions) -> None:
     assert torch.allclose(added, (0.5 * toy.item_degree.log1p()).expand_as(added), atol=1e-6)
 
 
-def test_gf_cf_on_gowalla_as_in_the_ledger(gowalla: Split) -> None:
+def test_gowalla_is_as_the_ledger_says(gowalla: Split) -> None:
     entry = ledger.read_entry("gowalla")
     assert entry["data"]["digest"] == ledger.split_digest(gowalla)
-    stored = entry["results"]["rows"]["GF-CF"]
-    settings = {key: stored["chosen"][key] for key in ("num_frequencies", "alpha")}
-    report = evaluate(GFCF(**settings).fit(gowalla.train), gowalla.train, gowalla.test)
-    assert report.recall == pytest.approx(stored["recall"], abs=2e-4)
-    assert report.ndcg == pytest.approx(stored["ndcg"], abs=2e-4)
+    found = hidden_similarity(gowalla)
+    assert found == pytest.approx(entry["results"]["split"]["published"], abs=1e-4)
 
 
 def test_only_the_interactions_of_some_users() -> None:
@@ -64,3 +143,16 @@ def test_only_the_interactions_of_some_users() -> None:
     some = of_users(part, torch.tensor([1]))
     assert some.user.tolist() == [1, 1] and sorted(some.item.tolist()) == [0, 1]
     assert (some.num_users, some.num_items) == (3, 2)
+
+
+def test_the_first_editions_rule_keeps_what_train_has_not(tiny: Plan) -> None:
+    split, full = (global_time_split(tiny.liked, val_size=size) for size in (0.1, 0.0))
+    old = keep_unknown(split, full)
+    assert old.val is not None and split.val is not None
+    assert len(old.val) == len(split.val) + split.num_dropped["val"] > len(split.val)
+    whole, train, kept, scored = (
+        set(zip(part.user.tolist(), part.item.tolist(), strict=True))
+        for part in (full.train, split.train, old.val, split.val)
+    )
+    assert kept == whole - train and scored < kept
+    assert old.test is split.test and old.train is split.train

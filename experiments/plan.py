@@ -1,0 +1,67 @@
+"""What an experiment runs on, and how much of it: all of it for the ledger, little in a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import pandas as pd
+
+from recbook.data import (
+    MovieLens,
+    Split,
+    load_gowalla,
+    load_movielens_100k,
+    random_split,
+    to_implicit,
+)
+from recbook.models import NGCF, EmbeddingModel, LightGCN, MatrixFactorization
+from recbook.tuning import FAMILIES, Family
+
+TRAINED: dict[str, Callable[[int, int], EmbeddingModel]] = {
+    "MF-BPR": MatrixFactorization,
+    "NGCF": partial(NGCF, bias=True),  # as the post has it
+    "LightGCN": LightGCN,
+}
+SOFTMAX, SOFTMAX_RANDOM_START = "LightGCN, softmax", "LightGCN, softmax, random start"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The data and the budget of the experiments; the defaults are the ledger's.
+
+    Args:
+        load_movielens: returns the ratings and the films.
+        load_gowalla: returns the papers' split.
+        seeds: of trainings and, where an experiment goes over random splits, of these.
+        max_epochs: no training is longer, whatever its protocol says.
+        shrink: is handed each family before its settings are tried; a test takes most of them away.
+    """
+
+    load_movielens: Callable[[], MovieLens] = load_movielens_100k
+    load_gowalla: Callable[[], Split] = load_gowalla
+    seeds: Sequence[int] = (0, 1, 2, 3, 4)
+    max_epochs: int = 150
+    shrink: Callable[[Family], Family] | None = None
+
+    @cached_property
+    def liked(self) -> pd.DataFrame:
+        """The interactions of the whole book: ratings of three stars or more."""
+        return to_implicit(self.load_movielens().ratings)
+
+    def split(self, val_size: float = 0.0, seed: int = 16) -> Split:
+        """A random split; with the defaults it is the original post's."""
+        return random_split(self.liked, val_size=val_size, seed=seed)
+
+    def family(self, name: str) -> Family:
+        """A family of ``FAMILIES``, as this plan wants it."""
+        return self.shrunk(FAMILIES[name])
+
+    def shrunk(self, family: Family) -> Family:
+        """The family as this plan wants it."""
+        return family if self.shrink is None else self.shrink(family)
+
+    def epochs(self, protocol: int) -> int:
+        """How long to train where a protocol names a number of epochs."""
+        return min(protocol, self.max_epochs)
