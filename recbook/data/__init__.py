@@ -6,9 +6,10 @@ together: what to train on, what to test on, and which raw id stands at which po
 """
 
 from recbook.data.gowalla import load_gowalla
-from recbook.data.interactions import Interactions, Split, check_part, pairs_digest
+from recbook.data.interactions import Interactions, check_part, pairs_digest
 from recbook.data.movielens import MovieLens, load_movielens_100k
 from recbook.data.reading import read_interactions, to_implicit
+from recbook.data.split import Split
 from recbook.data.splitting import (
     given_split,
     global_time_split,

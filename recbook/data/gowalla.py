@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from recbook.data.fetching import download, fetch_first, find_files, md5
-from recbook.data.interactions import Interactions, Split
+from recbook.data.interactions import Interactions
+from recbook.data.split import Split
 
 __all__ = ["load_gowalla"]
 

@@ -1,26 +1,27 @@
-"""Interactions by position, a split of them, and a digest of either."""
+"""Interactions by position, and a digest of them."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from recbook.checks import check_choice, check_count, check_kind, check_positions, check_tensor
+from recbook.checks import check_count, check_kind, check_positions, check_tensor
 from recbook.memory import check_memory
 from recbook.sparse import row_entries
 
-__all__ = ["Interactions", "Split", "check_part", "pairs_digest"]
+__all__ = ["Interactions", "check_part", "pairs_digest"]
 
 
 _MANY = 10**7  # below, nobody asks what memory is free, which takes a millisecond
+
+
 _ENCODE = (
     "raw ids are encoded by random_split and given_split, and looked up by split.position; drop "
     "rows that have none (NaN)"
@@ -231,67 +232,3 @@ def _positions(name: str, values: Any, number: int | None) -> tuple[Tensor, int]
             f"{name}: got position {largest} with num_{name}s={number}, expected 0 to {number - 1}"
         )
     return positions, number
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Split:
-    """Interactions to train on, to choose with, and to report on.
-
-    Args:
-        train: what models are fitted on.
-        test: what is reported at the very end, once; None to train on everything.
-        val: what epochs and settings are chosen on, or None.
-        user_ids: raw user ids by position; ``None`` means that positions are the ids.
-        item_ids: raw item ids by position; ``None`` means that positions are the ids.
-        num_dropped: rows that were left out of ``"val"`` and ``"test"``, because what may be
-            learned from says nothing of their user or item; see :mod:`recbook.data.splitting`.
-
-    Raises:
-        TypeError: on parts that are no :class:`Interactions`.
-        ValueError: on parts of different sizes, more or fewer ids than positions, an id twice, or
-            rows dropped from no part.
-    """
-
-    train: Interactions
-    test: Interactions | None = None
-    val: Interactions | None = None
-    user_ids: np.ndarray | None = None
-    item_ids: np.ndarray | None = None
-    num_dropped: dict[str, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        check_part("train", self.train, empty=True)
-        size = self.train.num_users, self.train.num_items
-        for name, part in self.parts.items():
-            check_part(name, part, *size, empty=True)
-        for name, number in zip(("user_ids", "item_ids"), size, strict=True):
-            if (ids := getattr(self, name)) is None:
-                continue
-            array = np.asarray(ids)
-            if array.shape != (number,) or len(pd.unique(array)) < number:
-                raise ValueError(
-                    f"{name}: got {len(pd.unique(array.ravel()))} different ids in shape "
-                    f"{array.shape}, expected {(number,)}: the raw id of each position"
-                )
-            object.__setattr__(self, name, array)
-        check_kind("num_dropped", self.num_dropped, dict, hint="e.g. {'test': 3}")
-        for name, number in self.num_dropped.items():
-            check_choice("num_dropped", name, ["val", "test"])
-            check_count(f"num_dropped[{name!r}]", number, 0)
-
-    @property
-    def parts(self) -> dict[str, Interactions]:
-        """The parts that there are, by name."""
-        parts = {"train": self.train, "val": self.val, "test": self.test}
-        return {name: part for name, part in parts.items() if part is not None}
-
-    def __repr__(self) -> str:
-        dropped = {name: number for name, number in self.num_dropped.items() if number}
-        parts = [
-            f"{name} {len(part):,}" + (f" ({dropped[name]:,} dropped)" if name in dropped else "")
-            for name, part in self.parts.items()
-        ]
-        return (
-            f"Split({self.train.num_users:,} users, {self.train.num_items:,} items: "
-            f"{', '.join(parts)})"
-        )

@@ -16,8 +16,9 @@ import torch
 from sklearn.model_selection import train_test_split
 
 from recbook.checks import check_kind, check_seed, check_share
-from recbook.data.interactions import Interactions, Split
+from recbook.data.interactions import Interactions
 from recbook.data.reading import check_frame
+from recbook.data.split import Split
 
 __all__ = ["given_split", "global_time_split", "per_user_time_split", "random_split"]
 

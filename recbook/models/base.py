@@ -165,14 +165,24 @@ class EmbeddingModel(nn.Module, BaseRecommender):
             graph: as for ``forward``. Users without an edge are those of whom nothing is known.
         """
         self.eval()
-        self.final_user, self.final_item = self(graph)
-        self.known_users = None
+        known = None
         if graph is not None:
             num_nodes = self.num_users + self.num_items
             sparse = is_adjacency(graph, num_nodes)
             degree = graph.crow_indices().diff() if sparse else graph[1].bincount(None, num_nodes)
-            self.known_users = degree[: self.num_users] > 0
+            known = degree[: self.num_users] > 0
+        final_user, final_item = self(graph)
+        self.keep(final_user, final_item, known)
+
+    def keep(self, final_user: Tensor, final_item: Tensor, known_users: Tensor | None) -> None:
+        """Keep final embeddings for ``score``, as those that the parameters give now."""
+        self.final_user, self.final_item, self.known_users = final_user, final_item, known_users
         self._made_of = self._versions()
+
+    @property
+    def embedding_dim(self) -> int:
+        """Length of an embedding of layer 0."""
+        return self.embedding.embedding_dim
 
     @property
     def final(self) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,244 @@
+"""A model and its split in one file: no pickle, checked when it is read, whole or not there.
+
+The file is in the safetensors format: a header of JSON, then the numbers. What is no number stands
+in the header's metadata.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors import torch as safetensors
+from scipy.sparse import csr_array
+from torch import Tensor
+
+from recbook import models
+from recbook.checks import check_kind, check_path
+from recbook.data import Interactions, Split
+from recbook.files import atomic_file
+from recbook.models import BaseRecommender, EmbeddingModel
+
+__all__ = ["load", "save"]
+
+_FORMAT = "recbook 1"
+_FINAL = ("final_user", "final_item", "known_users")
+
+
+def save(model: BaseRecommender, split: Split, path: str | Path) -> Path:
+    """Store a model that is ready to score, with the split that it was made on.
+
+    Args:
+        model: any recommender of recbook, or a subclass of one, trained or fitted.
+        split: its parts and raw ids, which are text or whole numbers, are stored as well.
+        path: of the file; one that is there is replaced once the new one is whole.
+
+    Returns:
+        The path.
+
+    Raises:
+        TypeError: on what is no recommender of recbook, or ids of another type.
+        ValueError: where model and split have other sizes.
+        RuntimeError: on a model that is not ready to score.
+    """
+    check_kind("model", model, BaseRecommender, hint="see recbook.models")
+    check_kind("split", split, Split)
+    path = check_path("path", path)
+    model.positions([])  # raises where nothing is fitted
+    ours, theirs = ((one.num_users, one.num_items) for one in (model, split.train))
+    if ours != theirs:
+        raise ValueError(
+            f"got a model of {ours[0]} users and {ours[1]} items, and a split of {theirs[0]} and "
+            f"{theirs[1]}, expected the split that it was made on"
+        )
+    stored, tensors = _take_apart(model)
+    for name, part in split.parts.items():
+        tensors[f"split.{name}"] = torch.stack([part.user, part.item])
+    for name in ("user_ids", "item_ids"):
+        ids = getattr(split, name)
+        if ids is not None:
+            tensors[f"split.{name}"] = _pack_ids(name, ids)
+    tensors = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in tensors.items()
+    }
+    about = {
+        "format": _FORMAT,
+        "class": type(model).__name__,
+        "model": stored,
+        "num_users": model.num_users,
+        "num_items": model.num_items,
+        "num_dropped": split.num_dropped,
+    }
+    try:
+        header = json.dumps(about)
+    except TypeError as error:
+        raise TypeError(
+            f"got a {type(model).__name__} whose settings JSON cannot hold ({error}), expected "
+            "numbers, text and tensors"
+        ) from error
+    metadata = {"recbook": header, "digest": _digest(header, tensors)}
+    with atomic_file(path) as file:
+        file.write(safetensors.save(tensors, metadata))
+    return path
+
+
+def load(path: str | Path, kind: type[BaseRecommender] | None = None) -> tuple[Any, Split]:
+    """Read what :func:`save` has stored; the model gives the same scores, bit for bit.
+
+    Args:
+        path: of the file.
+        kind: the class of the model, where it is none of recbook's own.
+
+    Returns:
+        The model, on the CPU, and the split: ``split.recommend(model, ["ann"])`` works at once.
+
+    Raises:
+        FileNotFoundError: where there is no file.
+        ValueError: on a file that is none of recbook's, damaged, of another format, or of a model
+            of another class.
+    """
+    path = check_path("path", path)
+    if not path.is_file():
+        raise FileNotFoundError(f"got path={str(path)!r}, where no file is, expected one of save")
+    about, tensors = _read(path)
+    own = {name: getattr(models, name) for name in models.__all__}
+    cls = kind or own.get(about["class"])
+    if cls is None or cls.__name__ != about["class"]:
+        asked = "none of recbook's" if cls is None else f"not {cls.__name__}"
+        raise ValueError(
+            f"got a file with a model of the class {about['class']}, which is {asked}, expected "
+            f"its class as well: recbook.load({str(path)!r}, kind={about['class']})"
+        )
+    size = about["num_users"], about["num_items"]
+    parts = {
+        name: Interactions(tensors[f"split.{name}"][0], tensors[f"split.{name}"][1], *size)
+        for name in ("train", "val", "test")
+        if f"split.{name}" in tensors
+    }
+    ids = {
+        name: _unpack_ids(tensors[f"split.{name}"])
+        for name in ("user_ids", "item_ids")
+        if f"split.{name}" in tensors
+    }
+    split = Split(
+        parts["train"],
+        parts.get("test"),
+        parts.get("val"),
+        ids.get("user_ids"),
+        ids.get("item_ids"),
+        about["num_dropped"],
+    )
+    return _put_together(cls, about["model"], tensors), split
+
+
+def _take_apart(model: BaseRecommender) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """What is no tensor, as JSON can hold it, and the tensors."""
+    if isinstance(model, EmbeddingModel):
+        user_emb, item_emb = model.final  # raises where there is none
+        final = dict(zip(_FINAL, (user_emb, item_emb, model.known_users), strict=True))
+        state = {f"state.{name}": value for name, value in model.state_dict().items()}
+        names = list(inspect.signature(type(model)).parameters)
+        if missing := [name for name in names if not hasattr(model, name)]:
+            raise TypeError(
+                f"got a {type(model).__name__} that has no attribute {missing[0]!r}, expected each "
+                "argument of its class kept under its name, so that it can be built again"
+            )
+        settings = {name: getattr(model, name) for name in names}
+        return settings, state | {name: x for name, x in final.items() if x is not None}
+    stored: dict[str, Any] = {}
+    tensors = {}
+    for name, value in vars(model).items():
+        if isinstance(value, csr_array):
+            stored[name] = {"csr": list(value.shape)}
+            for part in ("data", "indices", "indptr"):
+                tensors[f"{name}.{part}"] = torch.from_numpy(getattr(value, part))
+        elif isinstance(value, np.ndarray | Tensor):
+            stored[name] = {"tensor": isinstance(value, Tensor)}
+            tensors[name] = torch.as_tensor(value)
+        else:
+            stored[name] = {"value": value}
+    return stored, tensors
+
+
+def _put_together(
+    cls: type[Any], stored: dict[str, Any], tensors: dict[str, Tensor]
+) -> BaseRecommender:
+    if issubclass(cls, EmbeddingModel):
+        model: EmbeddingModel = cls(**stored)
+        state = {
+            name.removeprefix("state."): tensor
+            for name, tensor in tensors.items()
+            if name.startswith("state.")
+        }
+        model.load_state_dict(state)
+        model.eval()
+        model.keep(tensors["final_user"], tensors["final_item"], tensors.get("known_users"))
+        return model
+    fitted: BaseRecommender = object.__new__(cls)
+    for name, how in stored.items():
+        if "csr" in how:
+            parts = [tensors[f"{name}.{part}"].numpy() for part in ("data", "indices", "indptr")]
+            value: Any = csr_array(tuple(parts), shape=tuple(how["csr"]))
+        elif "tensor" in how:
+            value = tensors[name] if how["tensor"] else tensors[name].numpy()
+        else:
+            value = how["value"]
+        setattr(fitted, name, value)
+    return fitted
+
+
+def _pack_ids(name: str, ids: np.ndarray) -> Tensor:
+    """Whole numbers as they are, text as the bytes of JSON."""
+    if np.issubdtype(ids.dtype, np.integer):
+        return torch.from_numpy(ids.astype(np.int64))
+    if not all(isinstance(one, str) for one in ids):
+        raise TypeError(
+            f"{name}: got ids of type {type(ids[0]).__name__}, expected text or whole numbers; "
+            "convert them before you split, e.g. frame['user_id'].astype(str)"
+        )
+    return torch.frombuffer(bytearray(json.dumps(ids.tolist()).encode()), dtype=torch.uint8)
+
+
+def _unpack_ids(packed: Tensor) -> np.ndarray:
+    if packed.dtype == torch.uint8:
+        return np.array(json.loads(packed.numpy().tobytes()), dtype=object)
+    return packed.numpy()
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The header's part of a file, and its tensors, when both are sound."""
+    expected = "expected a whole file of recbook.save; save the model again"
+    content = path.read_bytes()
+    try:
+        tensors = safetensors.load(content)
+        length = int.from_bytes(content[:8], "little")
+        metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
+    except (SafetensorError, ValueError) as error:
+        raise ValueError(f"got {path}, which cannot be read ({error}), {expected}") from error
+    if "recbook" not in metadata:
+        raise ValueError(f"got {path}, which another program has written, {expected}")
+    if metadata.get("digest") != _digest(metadata["recbook"], tensors):
+        raise ValueError(f"got {path}, whose content is not what was saved, {expected}")
+    about = json.loads(metadata["recbook"])
+    if about["format"] != _FORMAT:
+        raise ValueError(
+            f"got {path} in the format {about['format']!r}, expected {_FORMAT!r}: read it with the "
+            "version of recbook that wrote it, or save the model again"
+        )
+    return about, tensors
+
+
+def _digest(header: str, tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256(header.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}:".encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

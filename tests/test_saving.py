@@ -1,0 +1,276 @@
+"""A model comes back from its file as it was, and what is no such file is named."""
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors import torch as safetensors
+
+import recbook
+from recbook import files
+from recbook.data import Interactions, Split, given_split, random_split
+from recbook.models import EASE, LightGCN, MatrixFactorization, Popularity
+from recbook.testing import check_recommender
+from recbook.training import train
+from tests.test_testing import FITTED, TRAINED
+
+Edit = Callable[[bytes], bytes]
+
+
+@pytest.fixture
+def split() -> Split:
+    """Thirty people, twenty films, ids of both kinds, all three parts."""
+    generator = np.random.default_rng(0)
+    likes = generator.random((30, 20)) < 0.4
+    user, item = np.nonzero(likes)
+    names = np.array([f"u{number:02}" for number in range(30)])
+    rows = pd.DataFrame({"user_id": names[user], "item_id": 100 + item})
+    return random_split(rows, val_size=0.1, seed=1)
+
+
+@pytest.mark.parametrize("model", FITTED, ids=lambda model: type(model).__name__)
+def test_what_is_fitted_comes_back(model: Any, split: Split, tmp_path: Path) -> None:
+    fitted = copy.deepcopy(model).fit(split.train)
+    again, _ = recbook.load(recbook.save(fitted, split, tmp_path / "model"))
+    users = torch.arange(split.train.num_users)
+    assert torch.equal(again.score(users), fitted.score(users)) and type(again) is type(model)
+    check_recommender(again, split.train)
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_what_is_trained_comes_back(name: str, split: Split, tmp_path: Path) -> None:
+    kind, settings = TRAINED[name]
+    model = kind(split.train.num_users, split.train.num_items, embedding_dim=8)
+    train(model, split, epochs=2, k=5, **settings)
+    again, _ = recbook.load(recbook.save(model, split, tmp_path / "model"))
+    users = torch.arange(split.train.num_users)
+    assert torch.equal(again.score(users), model.score(users))
+    for key, value in model.state_dict().items():
+        assert torch.equal(again.state_dict()[key], value)
+    check_recommender(again, split.train)
+
+
+def test_the_split_comes_back(split: Split, tmp_path: Path) -> None:
+    model = Popularity().fit(split.train)
+    _, again = recbook.load(recbook.save(model, split, tmp_path / "model"))
+    assert repr(again) == repr(split) and again.num_dropped == split.num_dropped
+    assert again.user_ids.tolist() == split.user_ids.tolist()
+    assert again.item_ids.tolist() == split.item_ids.tolist()
+    for name, part in split.parts.items():
+        assert torch.equal(again.parts[name].user, part.user)
+        assert torch.equal(again.parts[name].item, part.item)
+    pd.testing.assert_frame_equal(
+        again.recommend(model, ["u03", "u01"]), split.recommend(model, ["u03", "u01"])
+    )
+
+
+def test_a_split_of_positions_alone(toy: Interactions, tmp_path: Path) -> None:
+    path = recbook.save(Popularity().fit(toy), Split(toy), tmp_path / "model")
+    _, again = recbook.load(path)
+    assert again.user_ids is None and again.test is None and len(again.train) == 6
+
+
+class Twice(EASE):
+    """A reader's own."""
+
+    def score(self, users: Any) -> torch.Tensor:
+        return 2 * super().score(users)
+
+
+def test_a_class_of_ones_own(toy: Interactions, tmp_path: Path) -> None:
+    path = recbook.save(Twice(3).fit(toy), Split(toy), tmp_path / "model")
+    with pytest.raises(ValueError, match=r"class Twice, which is none of .* kind=Twice\)"):
+        recbook.load(path)
+    with pytest.raises(ValueError, match="class Twice, which is not EASE"):
+        recbook.load(path, kind=EASE)
+    again, _ = recbook.load(path, kind=Twice)
+    assert torch.equal(again.score([0, 1]), Twice(3).fit(toy).score([0, 1]))
+
+
+class Lost(MatrixFactorization):
+    """Does not keep its argument."""
+
+    def __init__(self, num_users: int, num_items: int, secret: int) -> None:
+        super().__init__(num_users, num_items, secret)
+
+
+def test_what_cannot_be_saved(toy: Interactions, tmp_path: Path) -> None:
+    path, split = tmp_path / "model", Split(toy)
+    with pytest.raises(RuntimeError, match="call fit"):
+        recbook.save(EASE(), split, path)
+    with pytest.raises(RuntimeError, match="no final embeddings"):
+        recbook.save(LightGCN(3, 4), split, path)
+    with pytest.raises(ValueError, match="model of 3 users and 4 items, and a split of 3 and 5"):
+        wide = Split(Interactions(toy.user, toy.item, 3, 5))
+        recbook.save(Popularity().fit(toy), wide, path)
+    lost = Lost(3, 4, secret=2)
+    lost.finalize(None)
+    with pytest.raises(TypeError, match="no attribute 'secret'"):
+        recbook.save(lost, split, path)
+    odd = Popularity().fit(toy)
+    odd.note = object()
+    with pytest.raises(TypeError, match="settings JSON cannot hold"):
+        recbook.save(odd, split, path)
+    half = Split(toy, user_ids=np.array([0.5, 1.5, 2.5]))
+    with pytest.raises(
+        TypeError, match="user_ids: got ids of type float64, expected text or whole"
+    ):
+        recbook.save(Popularity().fit(toy), half, path)
+    for wrong in (None, "EASE", EASE):
+        with pytest.raises(TypeError, match="expected BaseRecommender"):
+            recbook.save(wrong, split, path)  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+def rewritten(change: Callable[[dict[str, Any]], None]) -> Edit:
+    """A file of ours whose header says something else, with a digest of no use."""
+
+    def edit(content: bytes) -> bytes:
+        tensors = safetensors.load(content)
+        length = int.from_bytes(content[:8], "little")
+        metadata = json.loads(content[8 : 8 + length])["__metadata__"]
+        change(metadata)
+        return safetensors.save(tensors, metadata)
+
+    return edit
+
+
+def another_version(metadata: dict[str, Any]) -> None:
+    from recbook import saving
+
+    metadata["recbook"] = metadata["recbook"].replace("recbook 1", "recbook 9")
+    metadata["digest"] = "of the new header"
+    saving._digest = lambda header, tensors: "of the new header"
+
+
+def another_class(metadata: dict[str, Any]) -> None:
+    metadata["recbook"] = metadata["recbook"].replace("Popularity", "EASE")
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda content: content[:-20], "cannot be read"),
+        (lambda content: content[:100], "cannot be read"),
+        (lambda content: b"", "cannot be read"),
+        (lambda content: b"user,item\n1,2\n" * 10, "cannot be read"),
+        (lambda content: content[:-1] + bytes([content[-1] ^ 1]), "is not what was saved"),
+        (rewritten(another_class), "is not what was saved"),
+        (rewritten(lambda metadata: metadata.pop("recbook")), "another program has written"),
+        (rewritten(another_version), "in the format 'recbook 9', expected 'recbook 1'"),
+    ],
+)
+def test_what_is_no_such_file(
+    edit: Edit, message: str, toy: Interactions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from recbook import saving
+
+    monkeypatch.setattr(saving, "_digest", saving._digest)  # put back what a case replaces
+    path = recbook.save(Popularity().fit(toy), Split(toy), tmp_path / "model")
+    path.write_bytes(edit(path.read_bytes()))
+    with pytest.raises(ValueError, match=f"got .*model, .*{message}.*expected"):
+        recbook.load(path)
+
+
+def test_no_file_at_all(tmp_path: Path) -> None:
+    for path in (tmp_path / "nothing", tmp_path):
+        with pytest.raises(FileNotFoundError, match="where no file is, expected one of save"):
+            recbook.load(path)
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(
+    toy: Interactions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = recbook.save(Popularity().fit(toy), Split(toy), tmp_path / "model")
+    before = path.read_bytes()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(files.os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        recbook.save(EASE().fit(toy), Split(toy), path)
+    assert path.read_bytes() == before and [*tmp_path.iterdir()] == [path]
+    recbook.save(EASE().fit(toy), Split(toy), path)
+    assert type(recbook.load(path)[0]) is EASE
+
+
+@pytest.fixture
+def friends() -> Split:
+    train = pd.DataFrame(
+        {"user_id": ["ann", "ann", "bob", "bob", "cem"], "item_id": ["7", "10", "7", "12", "12"]}
+    )
+    val = pd.DataFrame({"user_id": ["cem"], "item_id": ["7"]})
+    return given_split(train, val=val)
+
+
+def test_positions_of_raw_ids(friends: Split) -> None:
+    assert friends.position(users=["cem", "ann"]).tolist() == [2, 0]
+    assert friends.position(items="12").tolist() == [1]
+    assert friends.position(items=pd.Series(["7"], index=[4])).tolist() == [2]
+    assert Split(friends.train).position(users=[2]).tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        (
+            {"users": ["anne"]},
+            ValueError,
+            r"got 'anne', expected an id of the split; did you mean ann\?",
+        ),
+        ({"items": [7]}, ValueError, "ids are text: '7'"),
+        ({"users": [0]}, ValueError, r"got 0, .*there are e.g. \['ann', 'bob', 'cem'\]"),
+        ({"users": [True, False, True]}, TypeError, "expected raw ids"),
+        ({"users": [["ann"]]}, TypeError, "expected raw ids"),
+        ({}, TypeError, "got neither users nor items, expected one of both"),
+        ({"users": "ann", "items": "7"}, TypeError, "got users and items"),
+    ],
+)
+def test_ids_that_are_none(friends: Split, given: Any, error: type, message: str) -> None:
+    with pytest.raises(error, match=message):
+        friends.position(**given)
+
+
+def test_numbers_asked_for_as_text(toy: Interactions) -> None:
+    split = Split(toy, item_ids=np.array([5, 7, 196, 2]))
+    with pytest.raises(ValueError, match="ids are numbers: 196"):
+        split.position(items="196")
+
+
+def test_lists_by_raw_ids(friends: Split) -> None:
+    model = Popularity().fit(friends.train)  # "12" and "7" have two, "10" one
+    titles = pd.DataFrame({"item_id": ["7", "10", "12"], "title": ["Alien", "Brazil", "Dumbo"]})
+    lists = friends.recommend(model, ["bob", "ann"], k=3, items=titles)
+    assert list(lists) == ["user_id", "rank", "item_id", "score", "title"]
+    assert lists.values.tolist() == [
+        ["bob", 1, "10", 1.0, "Brazil"],
+        ["ann", 1, "12", 2.0, "Dumbo"],
+    ]
+    assert friends.recommend(model, "cem")["item_id"].tolist() == ["10"]  # 7 is in validation
+    assert friends.recommend(model, "ann", again=True, deny=["12"])["item_id"].tolist() == [
+        "7",
+        "10",
+    ]
+    assert friends.recommend(model, "ann", again=True, allow=["10"])["item_id"].tolist() == ["10"]
+
+
+def test_an_empty_list_says_whose(friends: Split) -> None:
+    known = Interactions(friends.train.user[:2], friends.train.item[:2], 3, 3)
+    with pytest.warns(UserWarning, match=r"no list for 2 users, \['bob', 'cem'\] first"):
+        lists = friends.recommend(EASE(1).fit(known), ["bob", "ann", "cem"], k=3)
+    assert set(lists["user_id"]) <= {"ann"}
+
+
+def test_what_recommend_refuses(friends: Split) -> None:
+    model = Popularity().fit(friends.train)
+    for wrong in (None, "EASE", torch.zeros(3, 3)):
+        with pytest.raises(TypeError, match="expected a recommender that is fitted or trained"):
+            friends.recommend(wrong, "ann")
+    with pytest.raises(ValueError, match="k=9, expected 1 to 3"):
+        friends.recommend(model, "ann", k=9)
+    for items in (pd.DataFrame({"title": ["Alien"]}), pd.DataFrame({"item_id": ["7", "7"]})):
+        with pytest.raises(ValueError, match="expected item_id and others, each id once"):
+            friends.recommend(model, "ann", k=1, items=items)
