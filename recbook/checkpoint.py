@@ -29,12 +29,12 @@ from recbook.files import atomic_file
 __all__ = [
     "check_epochs",
     "identity",
-    "load",
     "previous",
+    "read",
     "restore",
-    "save",
     "step_back",
     "training_state",
+    "write",
 ]
 
 Identity = dict[str, str | int | float | bool | None]
@@ -43,7 +43,7 @@ VERSION = 2  # of the layout: 1 was a bare file of torch.save
 _LINE = re.compile(rb"recbook checkpoint (\d+) ([0-9a-f]{64})\n")
 
 
-def save(path: str | Path, state: dict[str, Any], identity: Identity) -> None:
+def write(path: str | Path, state: dict[str, Any], identity: Identity) -> None:
     """Store a checkpoint; the one before stays as ``previous(path)``.
 
     It is written under another name and forced to the disk, then renamed. A rename is there or is
@@ -52,7 +52,7 @@ def save(path: str | Path, state: dict[str, Any], identity: Identity) -> None:
     Args:
         path: of the file; its folder is made where it is missing.
         state: what to store.
-        identity: what the run is, to be compared by :func:`load`.
+        identity: what the run is, to be compared by :func:`read`.
     """
     path = Path(path)
     for left in path.parent.glob(f"{path.name}.*.new"):  # by a run that was killed
@@ -65,14 +65,14 @@ def save(path: str | Path, state: dict[str, Any], identity: Identity) -> None:
         file.write(_line(written.digest))
 
 
-def load(path: str | Path, identity: Identity) -> dict[str, Any] | None:
+def read(path: str | Path, identity: Identity) -> dict[str, Any] | None:
     """The newest whole checkpoint, or None where there is none yet.
 
     Where the newest is damaged a warning says so, and the one before takes its place. Any other
     error, such as too little memory or a file that may not be read, is raised as it is.
 
     Args:
-        path: as given to :func:`save`.
+        path: as given to :func:`write`.
         identity: what the run is.
 
     Raises:
@@ -170,7 +170,7 @@ def _described(value: Any) -> str | int | float | bool | None:
 def training_state(
     model: torch.nn.Module, optimizer: torch.optim.Optimizer, generator: torch.Generator
 ) -> dict[str, Any]:
-    """What the next step of a training depends on, for :func:`save`."""
+    """What the next step of a training depends on, for :func:`write`."""
     return {
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
@@ -232,7 +232,7 @@ class _Hashed:
 
 
 def _whole(path: Path) -> bytes | None:
-    """What :func:`save` has written, or None where the file is damaged."""
+    """What :func:`write` has written, or None where the file is damaged."""
     content = path.read_bytes()
     line = _LINE.match(content)
     if line is not None:

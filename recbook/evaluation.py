@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import pandas as pd
 import torch
 from torch import Tensor
 
-from recbook.checks import check_count, check_tensor
+from recbook.checks import check_count
 from recbook.data import Interactions, check_part
+from recbook.ranking import check_scores, ranked, top_k, without
 
 __all__ = [
     "MEASURES",
     "RankingReport",
     "Recommender",
-    "check_scores",
     "evaluate",
     "top_k",
-    "without",
 ]
 
 
@@ -37,50 +36,6 @@ class Recommender(Protocol):
     def score(self, users: Tensor) -> Tensor:
         """Scores of shape ``(len(users), num_items)``; higher is better."""
         ...
-
-
-def top_k(score: Tensor, k: int) -> Tensor:
-    """Positions of the ``k`` highest scores of each row, best first.
-
-    Equal scores go to the lower position, so that the list is the same on every machine
-    (``torch.topk`` leaves it open). Scores of minus infinity are never listed.
-
-    Args:
-        score: shape ``(num_rows, num_items)``.
-        k: how many, at most ``num_items``.
-
-    Returns:
-        ``LongTensor`` of shape ``(num_rows, k)``; -1 where fewer than ``k`` scores are finite.
-
-    Raises:
-        TypeError: on what is no tensor of numbers.
-        ValueError: where ``k`` is not in ``1 .. num_items`` or a score is NaN.
-
-    >>> top_k(torch.tensor([[0.1, 0.9, 0.9], [float("-inf"), 0.0, float("-inf")]]), k=2)
-    tensor([[ 1,  2],
-            [ 1, -1]])
-    """
-    check_tensor("score", score, "num_rows", "num_items", of="numbers")
-    check_count("k", k, 1, score.shape[1], hint="there are no more items")
-    return _ranked(check_scores(score, *score.shape), k)[0]
-
-
-def _ranked(score: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """What :func:`top_k` returns, and in which rows an item not listed is as good as the last."""
-    value, position = torch.topk(score, min(k + 1, score.shape[1]))
-    if value.isnan().any():  # which topk takes for the highest
-        raise ValueError(
-            "score: got a NaN, expected numbers; did training diverge? try a smaller lr"
-        )
-    last, beyond = value[:, k - 1], value[:, k:]
-    position = position[:, :k]
-    tied = (beyond == last[:, None]).any(1) & (last > -torch.inf)  # topk chose among equals
-    if tied.any():
-        position[tied] = torch.sort(score[tied], descending=True, stable=True).indices[:, :k]
-    position = position.sort(1).values  # ascending, then stable by score: ties stay in order
-    value = score.gather(1, position)
-    value, order = torch.sort(value, descending=True, stable=True)
-    return position.gather(1, order).masked_fill(value == -torch.inf, -1), tied
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,27 +105,6 @@ class RankingReport:
         return {name: getattr(self, name) for name in MEASURES}
 
 
-def without(score: Tensor, pairs: tuple[Tensor, Tensor]) -> Tensor:
-    """The scores with minus infinity at some pairs ``(row, item)``; what is given stays."""
-    return score.index_put(pairs, torch.tensor(-torch.inf, dtype=score.dtype))
-
-
-def check_scores(score: Any, num_rows: int, num_items: int) -> Tensor:
-    """The scores of a recommender, as floats of 32 or 64 bits.
-
-    Raises:
-        TypeError: on what is no tensor of numbers.
-        ValueError: on another shape.
-    """
-    hint = "score(users) gives one row a user, one column an item"
-    check_tensor("score", score, num_rows, num_items, of="numbers", hint=hint)
-    if not score.is_floating_point():
-        score = score.double()
-    elif score.element_size() < 4:
-        score = score.float()
-    return score
-
-
 @torch.no_grad()
 def evaluate(
     recommender: Recommender,
@@ -227,7 +161,7 @@ def evaluate(
                     "item is never recommended, so it cannot be a target"
                 )
             score = without(score, known)
-        position, tied = _ranked(score, k)
+        position, tied = ranked(score, k)
         last = score[tied].gather(1, position[tied, -1:])
         num_tied += int(((score[tied] == last) & wanted[tied]).any(1).sum())
         hit = (wanted.gather(1, position.clamp(min=0)) & (position >= 0)).double()

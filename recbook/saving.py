@@ -69,8 +69,7 @@ def save(model: BaseRecommender, split: Split, path: str | Path) -> Path:
         for name, tensor in tensors.items()
     }
     about = {
-        "format": _FORMAT,
-        "class": type(model).__name__,
+        "class": _name(type(model)),
         "model": stored,
         "num_users": model.num_users,
         "num_items": model.num_items,
@@ -83,7 +82,12 @@ def save(model: BaseRecommender, split: Split, path: str | Path) -> Path:
             f"got a {type(model).__name__} whose settings JSON cannot hold ({error}), expected "
             "numbers, text and tensors"
         ) from error
-    metadata = {"recbook": header, "digest": _digest(header, tensors)}
+    if json.loads(header) != about:
+        raise TypeError(
+            f"got a {type(model).__name__} with settings that JSON changes, such as tuples, "
+            "expected numbers, text, lists, dicts and tensors"
+        )
+    metadata = {"format": _FORMAT, "recbook": header, "digest": _digest(header, tensors)}
     with atomic_file(path) as file:
         file.write(safetensors.save(tensors, metadata))
     return path
@@ -105,16 +109,20 @@ def load(path: str | Path, kind: type[BaseRecommender] | None = None) -> tuple[A
             of another class.
     """
     path = check_path("path", path)
+    check_kind("kind", kind, (type, type(None)), hint="the class of the model")
     if not path.is_file():
-        raise FileNotFoundError(f"got path={str(path)!r}, where no file is, expected one of save")
+        there = "a folder" if path.is_dir() else "nothing"
+        raise FileNotFoundError(
+            f"got path={str(path)!r}, where {there} is, expected a file of save"
+        )
     about, tensors = _read(path)
-    own = {name: getattr(models, name) for name in models.__all__}
+    own = {_name(one): one for one in map(vars(models).get, models.__all__)}
     cls = kind or own.get(about["class"])
-    if cls is None or cls.__name__ != about["class"]:
-        asked = "none of recbook's" if cls is None else f"not {cls.__name__}"
+    if cls is None or _name(cls) != about["class"]:
+        asked = "none of recbook's" if cls is None else f"not {_name(cls)}"
         raise ValueError(
             f"got a file with a model of the class {about['class']}, which is {asked}, expected "
-            f"its class as well: recbook.load({str(path)!r}, kind={about['class']})"
+            f"its class as well: recbook.load({path.name!r}, kind={about['class'].split('.')[-1]})"
         )
     size = about["num_users"], about["num_items"]
     parts = {
@@ -196,11 +204,13 @@ def _put_together(
 
 def _pack_ids(name: str, ids: np.ndarray) -> Tensor:
     """Whole numbers as they are, text as the bytes of JSON."""
-    if np.issubdtype(ids.dtype, np.integer):
-        return torch.from_numpy(ids.astype(np.int64))
-    if not all(isinstance(one, str) for one in ids):
+    whole = np.array(ids.tolist())  # of objects, too, where all are whole numbers
+    if np.issubdtype(whole.dtype, np.integer) and (whole.astype(np.int64) == whole).all():
+        return torch.from_numpy(whole.astype(np.int64))
+    odd = [one for one in ids.tolist() if not isinstance(one, str)]
+    if odd:
         raise TypeError(
-            f"{name}: got ids of type {type(ids[0]).__name__}, expected text or whole numbers; "
+            f"{name}: got the id {odd[0]!r}, expected all text, or all whole numbers below 2**63; "
             "convert them before you split, e.g. frame['user_id'].astype(str)"
         )
     return torch.frombuffer(bytearray(json.dumps(ids.tolist()).encode()), dtype=torch.uint8)
@@ -224,15 +234,18 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise ValueError(f"got {path}, which cannot be read ({error}), {expected}") from error
     if "recbook" not in metadata:
         raise ValueError(f"got {path}, which another program has written, {expected}")
+    if metadata.get("format") != _FORMAT:
+        raise ValueError(
+            f"got {path} in the format {metadata.get('format')!r}, expected {_FORMAT!r}: read it "
+            "with the version of recbook that wrote it, or save the model again"
+        )
     if metadata.get("digest") != _digest(metadata["recbook"], tensors):
         raise ValueError(f"got {path}, whose content is not what was saved, {expected}")
-    about = json.loads(metadata["recbook"])
-    if about["format"] != _FORMAT:
-        raise ValueError(
-            f"got {path} in the format {about['format']!r}, expected {_FORMAT!r}: read it with the "
-            "version of recbook that wrote it, or save the model again"
-        )
-    return about, tensors
+    return json.loads(metadata["recbook"]), tensors
+
+
+def _name(kind: Any) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _digest(header: str, tensors: dict[str, Tensor]) -> str:

@@ -6,14 +6,18 @@ import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from recbook.data import Interactions, check_part
-from recbook.evaluation import Recommender, check_scores, top_k
+from recbook.data import Interactions, Split, check_part
+from recbook.evaluation import Recommender
 from recbook.models.base import BaseRecommender
+from recbook.ranking import check_scores, top_k
+from recbook.saving import load, save
 
 __all__ = ["check_recommender"]
 
@@ -28,6 +32,8 @@ def check_recommender(model: Recommender, train: Interactions) -> None:
       ``exclude`` or ``deny`` names, or ``allow`` does not. It takes users as a list, tuple, array
       or tensor, none or one twice, and refuses masks, halves, texts, and positions that are not
       there; ``k`` from 1 to all items. It lists nothing for a user of whom it knows nothing.
+    - What :func:`recbook.save` stores, which any class of recbook's has, comes back with the same
+      scores, bit for bit.
     - Where it has parameters, a state that is loaded never leaves the scores of the old one.
     - Where there is a GPU, a model with parameters gives the same lists on it.
 
@@ -48,6 +54,8 @@ def check_recommender(model: Recommender, train: Interactions) -> None:
         _check_users(model, train)
         _check_lists(model, train)
         _check_strangers(model, train)
+        if type(model).__module__.startswith("recbook.models"):
+            _check_saved(model, train)
     if isinstance(model, nn.Module):
         _check_state(model, train)
         if torch.cuda.is_available():
@@ -118,6 +126,13 @@ def _check_strangers(model: BaseRecommender, train: Interactions) -> None:
     with _clause(model, "a user without train items gets no list"):
         lists = model.recommend(strangers, k=1)
         assert (lists == -1).all(), f"users {strangers.tolist()} got {lists.flatten().tolist()}"
+
+
+def _check_saved(model: BaseRecommender, train: Interactions) -> None:
+    users = torch.arange(train.num_users)[:50]
+    with _clause(model, "saved and loaded, it has the same scores"), TemporaryDirectory() as folder:
+        again, _ = load(save(model, Split(train), Path(folder) / "model"))
+        _equal(_score(again, users, train), _score(model, users, train), 0.0)
 
 
 def _check_state(model: nn.Module, train: Interactions) -> None:

@@ -271,7 +271,7 @@ class _Run:
         """Write a checkpoint."""
         state = {"run": {name: getattr(self, name) for name in self.PROGRESS}}
         state |= checkpoints.training_state(self.model, self.optimizer, self.generator)
-        checkpoints.save(path, state, self.identity)
+        checkpoints.write(path, state, self.identity)
 
     def resume(self, path: str | Path) -> None:
         """Go on from a checkpoint, where there is one."""
@@ -281,7 +281,7 @@ class _Run:
             {name: value for name, value in self.settings.items() if name != "epochs"}
             | {"digest of train": pairs_digest(train), "digest of val": pairs_digest(val)},
         )
-        if (state := checkpoints.load(path, self.identity)) is not None:
+        if (state := checkpoints.read(path, self.identity)) is not None:
             vars(self).update(state["run"])
             checkpoints.restore(state, self.model, self.optimizer, self.generator)
         checkpoints.check_epochs(path, len(self.rows), self.settings["epochs"])

@@ -14,8 +14,8 @@ from setuptools import find_packages
 ROOT = Path(__file__).resolve().parents[1]
 # From bottom to top: a module imports what stands before it. A new one is given its place here.
 ORDER = (
-    "checks files memory threads sparse data graph losses sampling evaluation beyond_accuracy "
-    "stats models checkpoint recipes training saving tuning distributed"
+    "checks files memory threads sparse ranking data graph losses sampling evaluation "
+    "beyond_accuracy stats models checkpoint recipes training saving tuning distributed"
 ).split()
 ASIDE = {  # whom nothing in ORDER imports: the last module that each may lean on
     "plotting": "checks",

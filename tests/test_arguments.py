@@ -11,7 +11,9 @@ import inspect
 import math
 import pkgutil
 import re
+import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +27,7 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
+import recbook
 import recbook.beyond_accuracy
 import recbook.data
 import recbook.evaluation
@@ -59,6 +62,7 @@ from recbook.training import train
 from recbook.tuning import Family, closed_form, trained
 
 PACKAGE = Path(recbook.graph.__file__).parent
+MODEL = Path(tempfile.gettempdir()) / "arguments.recbook"
 NAN, INF = math.nan, math.inf
 Wrong = dict[str, Any]  # what is wrong with a value, and the value
 Kind = Callable[[], Wrong]
@@ -222,6 +226,13 @@ def path() -> Wrong:
     return but(OTHERS, "text") | {"a number": 7, "bytes": b"a", "nothing": "", "a null": "a\0b"}
 
 
+def raw_ids() -> Wrong:
+    return OTHERS | {
+        "a number": 0.5, "one unknown": ["d"], "a mask": [True, False, True], "nested": [["a"]],
+        "missing": [None], "a float": [7.0], "another type": [3],
+    }  # fmt: skip
+
+
 def recommender() -> Wrong:
     return OTHERS | {"a class": EASE, "a part": toy(), "a table": torch.zeros(3, 4)}
 
@@ -271,6 +282,11 @@ def held_out() -> Interactions:
 
 def split() -> Split:
     return Split(toy(), test=held_out(), val=Interactions.from_pairs([0, 1], [3, 0], 3, 4))
+
+
+def named() -> Split:
+    """The same with raw ids."""
+    return replace(split(), user_ids=np.array(list("abc")), item_ids=np.array([7, 8, 9, 10]))
 
 
 def frame() -> pd.DataFrame:
@@ -402,6 +418,35 @@ ENTRIES: dict[str, Entry] = {
     ),
     "Interactions.pairs_of": entry(method(toy, "pairs_of"), users=(USERS, positions(3))),
     "Interactions.dense_rows": entry(method(toy, "dense_rows"), users=(USERS, positions(3))),
+    "Split.position": entry(
+        method(named, "position"),
+        users=(value(["b", "a"]), raw_ids),
+        items=(value(None), lambda: but(raw_ids(), "None")),
+    ),
+    "Split.recommend": entry(
+        method(named, "recommend"),
+        model=(lambda: Popularity().fit(toy()), recommender),
+        users=(value(["b", "a"]), raw_ids),
+        k=(value(2), count()),
+        items=(
+            lambda: pd.DataFrame({"item_id": [7, 8, 9, 10], "title": list("wxyz")}),
+            lambda: but(OTHERS, "None") | {"a dict": {}, "no ids": pd.DataFrame({"title": ["w"]})},
+        ),
+        again=(value(True), flag),
+        allow=(value([8, 7]), lambda: but(raw_ids(), "None")),
+        deny=(value([8]), lambda: but(raw_ids(), "None")),
+    ),
+    "save": entry(
+        recbook.save,
+        model=(lambda: Popularity().fit(toy()), recommender),
+        split=(named, splits),
+        path=(value(MODEL), path),
+    ),
+    "load": entry(
+        recbook.load,
+        path=(lambda: recbook.save(Popularity().fit(toy()), named(), MODEL), path),
+        kind=(value(None), lambda: but(OTHERS, "None") | {"a number": 3}),
+    ),
     "Split": entry(
         Split,
         train=(toy, part(empty=True)),  # what is trained on is looked at by train and fit
@@ -835,6 +880,9 @@ def numbers() -> Wrong:
 
 # Public callables whose arguments no reader fills in, and why.
 EXEMPT = {
+    "EmbeddingModel.keep": "called by finalize and load with what forward has made",
+    "ranked": "given scores and k by top_k and evaluate, which check both",
+    "best_items": "given scores by recommend, which checks all that is given",
     "RankingReport": "a record that evaluate makes",
     "Comparison": "a record that compare makes",
     "History": "a record that train makes",
@@ -881,8 +929,8 @@ EXEMPT = {
     "from_all": "a step of train_sharded",
     "in_turn": "a step of train_sharded",
     "identity": "of a checkpoint: given by train",
-    "load": "of a checkpoint: given by train, which checks the path",
-    "save": "of a checkpoint: given by train, which checks the path",
+    "read": "of a checkpoint: given by train, which checks the path",
+    "write": "of a checkpoint: given by train, which checks the path",
     "previous": "of a checkpoint: given by train, which checks the path",
     "restore": "of a checkpoint: given by train",
     "step_back": "of a checkpoint: given by train, which checks the path",

@@ -38,17 +38,17 @@ def killed_at(number: int, function):
 
 def save_epochs(path: Path, *epochs: int) -> None:
     for epoch in epochs:
-        checkpoint.save(path, {"epoch": epoch, "weight": torch.full((99,), epoch / 3)}, RUN)
+        checkpoint.write(path, {"epoch": epoch, "weight": torch.full((99,), epoch / 3)}, RUN)
 
 
 def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     path = tmp_path / "folder" / "run.pt"
-    assert checkpoint.load(path, RUN) is None
+    assert checkpoint.read(path, RUN) is None
     save_epochs(path, 1, 2, 3)
-    state = checkpoint.load(str(path), RUN)
+    state = checkpoint.read(str(path), RUN)
     assert state["epoch"] == 3 and torch.equal(state["weight"], torch.ones(99))
     checkpoint.step_back(path)
-    assert checkpoint.load(path, RUN)["epoch"] == 2
+    assert checkpoint.read(path, RUN)["epoch"] == 2
 
 
 @pytest.mark.parametrize("moment", ["fsync", "first replace", "second replace"])
@@ -62,9 +62,9 @@ def test_a_kill_while_saving_leaves_a_whole_checkpoint(
         number = 2 if "second" in moment else 1
         patch.setattr(os, name, killed_at(number, getattr(os, name)))
         save_epochs(path, 3)
-    assert checkpoint.load(path, RUN)["epoch"] == 2
+    assert checkpoint.read(path, RUN)["epoch"] == 2
     save_epochs(path, 3, 4)
-    assert checkpoint.load(path, RUN)["epoch"] == 4
+    assert checkpoint.read(path, RUN)["epoch"] == 4
     assert sorted(file.name for file in tmp_path.iterdir()) == ["run.pt", "run.pt.previous"]
 
 
@@ -92,12 +92,12 @@ def test_a_damaged_one_falls_back_to_the_one_before(tmp_path: Path, damage) -> N
     save_epochs(path, 1, 2, 3)
     damage(path)
     with pytest.warns(UserWarning, match=r"run\.pt is damaged.* going on from the one before"):
-        assert checkpoint.load(path, RUN)["epoch"] == 2
-    assert checkpoint.load(path, RUN)["epoch"] == 2  # it took the damaged one's place
+        assert checkpoint.read(path, RUN)["epoch"] == 2
+    assert checkpoint.read(path, RUN)["epoch"] == 2  # it took the damaged one's place
     damaged = path.read_bytes()[:50]
     path.write_bytes(damaged)
     with pytest.raises(RuntimeError, match="no checkpoint is whole: delete these files"):
-        checkpoint.load(path, RUN)
+        checkpoint.read(path, RUN)
     assert path.read_bytes() == damaged
 
 
@@ -111,15 +111,15 @@ def test_any_bit_that_is_wrong_is_noticed_or_does_not_matter(tmp_path: Path) -> 
         wrong[place] ^= 1 << place % 8
         path.write_bytes(wrong)
         checkpoint.previous(path).write_bytes(before)
-        state = checkpoint.load(path, RUN)
+        state = checkpoint.read(path, RUN)
         assert torch.equal(state["weight"], torch.full((99,), state["epoch"] / 3))
 
 
 def test_a_file_runs_no_code(tmp_path: Path) -> None:
     path = tmp_path / "run.pt"
-    checkpoint.save(path, {"epoch": Path("x")}, RUN)
+    checkpoint.write(path, {"epoch": Path("x")}, RUN)
     with pytest.raises(pickle.UnpicklingError, match="PosixPath"):
-        checkpoint.load(path, RUN)
+        checkpoint.read(path, RUN)
 
 
 def an_old_one(path: Path) -> None:
@@ -138,7 +138,7 @@ def test_another_version_is_refused_and_stays(tmp_path: Path, other, version: in
     other(path)
     content = path.read_bytes()
     with pytest.raises(ValueError, match=rf"run\.pt is a file of version {version}, this .* 2:"):
-        checkpoint.load(path, RUN)
+        checkpoint.read(path, RUN)
     assert path.read_bytes() == content
 
 
@@ -158,8 +158,8 @@ def test_what_is_no_damage_is_raised_and_changes_nothing(
         patch.setattr(torch, "load", fail) if where == "torch.load" else patch.setattr(
             Path, where, fail
         )
-        checkpoint.load(path, RUN)
-    assert checkpoint.load(path, RUN)["epoch"] == 2
+        checkpoint.read(path, RUN)
+    assert checkpoint.read(path, RUN)["epoch"] == 2
     assert checkpoint.previous(path).exists()
 
 
@@ -167,8 +167,8 @@ def test_another_run_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "run.pt"
     save_epochs(path, 1)
     with pytest.raises(ValueError, match=r"lr is 0\.1 there, 0\.2 was .*; seed is 'nothing'"):
-        checkpoint.load(path, RUN | {"lr": 0.2, "seed": 0})
-    assert checkpoint.load(path, RUN)["epoch"] == 1
+        checkpoint.read(path, RUN | {"lr": 0.2, "seed": 0})
+    assert checkpoint.read(path, RUN)["epoch"] == 1
 
 
 # Training that was stopped.
@@ -312,16 +312,16 @@ def a_function() -> None: ...
 def test_the_identity_sees_every_attribute(tmp_path: Path, one: object, other: object) -> None:
     path = tmp_path / "run.pt"
     identities = [checkpoint.identity(Holds(value), {"lr": 0.1}) for value in (one, one, other)]
-    checkpoint.save(path, {"epoch": 1}, identities[0])
-    assert checkpoint.load(path, identities[1]) == {"epoch": 1}
+    checkpoint.write(path, {"epoch": 1}, identities[0])
+    assert checkpoint.read(path, identities[1]) == {"epoch": 1}
     with pytest.raises(ValueError, match="value"):
-        checkpoint.load(path, identities[2])
+        checkpoint.read(path, identities[2])
 
 
 def test_a_number_that_is_none_is_itself(tmp_path: Path) -> None:
     nan = checkpoint.identity(Holds(float("nan")), {})
-    checkpoint.save(tmp_path / "run.pt", {"epoch": 1}, nan)
-    assert checkpoint.load(tmp_path / "run.pt", nan) == {"epoch": 1}
+    checkpoint.write(tmp_path / "run.pt", {"epoch": 1}, nan)
+    assert checkpoint.read(tmp_path / "run.pt", nan) == {"epoch": 1}
 
 
 def test_a_buffer_is_part_of_the_identity_and_final_embeddings_are_not(clusters: Split) -> None:

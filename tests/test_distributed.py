@@ -190,7 +190,7 @@ def test_bad_numbers(model: ShardedLightGCN) -> None:
 def epochs_in(folder: Path, *epochs: int) -> Path:
     folder.mkdir()
     for epoch in epochs:
-        checkpoint.save(folder / "process-0.pt", {"rows": [{}] * epoch}, {})
+        checkpoint.write(folder / "process-0.pt", {"rows": [{}] * epoch}, {})
     return folder / "process-0.pt"
 
 
@@ -206,7 +206,7 @@ def test_the_last_epoch_that_all_have(
     state = distributed.training._last_common(file, {})
     assert len(state["rows"] if state else []) == common
     # After the next epoch, and a kill before the other process has it as well, all is there again.
-    checkpoint.save(file, {"rows": [{}] * (common + 1)}, {})
+    checkpoint.write(file, {"rows": [{}] * (common + 1)}, {})
     monkeypatch.setattr(distributed.training, "from_all", lambda number: [number, common])
     state = distributed.training._last_common(file, {})
     assert len(state["rows"] if state else []) == common

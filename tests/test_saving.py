@@ -85,9 +85,9 @@ class Twice(EASE):
 
 def test_a_class_of_ones_own(toy: Interactions, tmp_path: Path) -> None:
     path = recbook.save(Twice(3).fit(toy), Split(toy), tmp_path / "model")
-    with pytest.raises(ValueError, match=r"class Twice, which is none of .* kind=Twice\)"):
+    with pytest.raises(ValueError, match=r"class \S*Twice, which is none of .* kind=Twice\)"):
         recbook.load(path)
-    with pytest.raises(ValueError, match="class Twice, which is not EASE"):
+    with pytest.raises(ValueError, match=r"Twice, which is not recbook\.models\.linear\.EASE"):
         recbook.load(path, kind=EASE)
     again, _ = recbook.load(path, kind=Twice)
     assert torch.equal(again.score([0, 1]), Twice(3).fit(toy).score([0, 1]))
@@ -118,9 +118,7 @@ def test_what_cannot_be_saved(toy: Interactions, tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="settings JSON cannot hold"):
         recbook.save(odd, split, path)
     half = Split(toy, user_ids=np.array([0.5, 1.5, 2.5]))
-    with pytest.raises(
-        TypeError, match="user_ids: got ids of type float64, expected text or whole"
-    ):
+    with pytest.raises(TypeError, match=r"user_ids: got the id 0\.5, expected all text"):
         recbook.save(Popularity().fit(toy), half, path)
     for wrong in (None, "EASE", EASE):
         with pytest.raises(TypeError, match="expected BaseRecommender"):
@@ -142,11 +140,7 @@ def rewritten(change: Callable[[dict[str, Any]], None]) -> Edit:
 
 
 def another_version(metadata: dict[str, Any]) -> None:
-    from recbook import saving
-
-    metadata["recbook"] = metadata["recbook"].replace("recbook 1", "recbook 9")
-    metadata["digest"] = "of the new header"
-    saving._digest = lambda header, tensors: "of the new header"
+    metadata["format"] = "recbook 9"
 
 
 def another_class(metadata: dict[str, Any]) -> None:
@@ -163,24 +157,19 @@ def another_class(metadata: dict[str, Any]) -> None:
         (lambda content: content[:-1] + bytes([content[-1] ^ 1]), "is not what was saved"),
         (rewritten(another_class), "is not what was saved"),
         (rewritten(lambda metadata: metadata.pop("recbook")), "another program has written"),
-        (rewritten(another_version), "in the format 'recbook 9', expected 'recbook 1'"),
+        (rewritten(another_version), "in the format 'recbook 9',"),
     ],
 )
-def test_what_is_no_such_file(
-    edit: Edit, message: str, toy: Interactions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from recbook import saving
-
-    monkeypatch.setattr(saving, "_digest", saving._digest)  # put back what a case replaces
+def test_what_is_no_such_file(edit: Edit, message: str, toy: Interactions, tmp_path: Path) -> None:
     path = recbook.save(Popularity().fit(toy), Split(toy), tmp_path / "model")
     path.write_bytes(edit(path.read_bytes()))
-    with pytest.raises(ValueError, match=f"got .*model, .*{message}.*expected"):
+    with pytest.raises(ValueError, match=f"got .*model.* {message}.* ?expected"):
         recbook.load(path)
 
 
 def test_no_file_at_all(tmp_path: Path) -> None:
     for path in (tmp_path / "nothing", tmp_path):
-        with pytest.raises(FileNotFoundError, match="where no file is, expected one of save"):
+        with pytest.raises(FileNotFoundError, match=r"where (nothing|a folder) is, expected"):
             recbook.load(path)
 
 
@@ -219,11 +208,14 @@ def test_positions_of_raw_ids(friends: Split) -> None:
         (
             {"users": ["anne"]},
             ValueError,
-            r"got 'anne', expected an id of the split; did you mean ann\?",
+            r"got 'anne', expected an id of the split; did you mean 'ann'\?",
         ),
-        ({"items": [7]}, ValueError, "ids are text: '7'"),
-        ({"users": [0]}, ValueError, r"got 0, .*there are e.g. \['ann', 'bob', 'cem'\]"),
+        ({"users": ["Ann"]}, ValueError, "did you mean 'ann'"),
+        ({"items": [7]}, ValueError, "ids are text here: '7', not a number"),
+        ({"users": [0]}, ValueError, "got 0, .*ids are text here, e.g. 'ann', 'bob', 'cem'"),
         ({"users": [True, False, True]}, TypeError, "expected raw ids"),
+        ({"users": [0.5]}, TypeError, "expected raw ids, which are text or whole numbers"),
+        ({"users": [None]}, TypeError, "expected raw ids"),
         ({"users": [["ann"]]}, TypeError, "expected raw ids"),
         ({}, TypeError, "got neither users nor items, expected one of both"),
         ({"users": "ann", "items": "7"}, TypeError, "got users and items"),
@@ -236,8 +228,12 @@ def test_ids_that_are_none(friends: Split, given: Any, error: type, message: str
 
 def test_numbers_asked_for_as_text(toy: Interactions) -> None:
     split = Split(toy, item_ids=np.array([5, 7, 196, 2]))
-    with pytest.raises(ValueError, match="ids are numbers: 196"):
+    with pytest.raises(ValueError, match="ids are numbers here: 196, not text"):
         split.position(items="196")
+    with pytest.raises(ValueError, match=r"got 8, .*whole numbers from 2 to 196 here"):
+        split.position(items=8)
+    with pytest.raises(ValueError, match="position 3, expected 0 to 2; this split has no raw ids"):
+        split.position(users=3)
 
 
 def test_lists_by_raw_ids(friends: Split) -> None:
@@ -259,9 +255,12 @@ def test_lists_by_raw_ids(friends: Split) -> None:
 
 def test_an_empty_list_says_whose(friends: Split) -> None:
     known = Interactions(friends.train.user[:2], friends.train.item[:2], 3, 3)
-    with pytest.warns(UserWarning, match=r"no list for 2 users, \['bob', 'cem'\] first"):
-        lists = friends.recommend(EASE(1).fit(known), ["bob", "ann", "cem"], k=3)
-    assert set(lists["user_id"]) <= {"ann"}
+    with (
+        pytest.warns(UserWarning, match="no list for bob, cem: the model has met no item"),
+        pytest.warns(UserWarning, match="no list for ann: no item is left that may be shown"),
+    ):
+        lists = friends.recommend(EASE(1).fit(known), ["bob", "ann", "cem"], deny=["12"])
+    assert len(lists) == 0
 
 
 def test_what_recommend_refuses(friends: Split) -> None:
@@ -269,8 +268,53 @@ def test_what_recommend_refuses(friends: Split) -> None:
     for wrong in (None, "EASE", torch.zeros(3, 3)):
         with pytest.raises(TypeError, match="expected a recommender that is fitted or trained"):
             friends.recommend(wrong, "ann")
-    with pytest.raises(ValueError, match="k=9, expected 1 to 3"):
-        friends.recommend(model, "ann", k=9)
-    for items in (pd.DataFrame({"title": ["Alien"]}), pd.DataFrame({"item_id": ["7", "7"]})):
-        with pytest.raises(ValueError, match="expected item_id and others, each id once"):
-            friends.recommend(model, "ann", k=1, items=items)
+    with pytest.raises(TypeError, match="expected a recommender that is fitted"):
+        friends.recommend(EASE, "ann")
+    with pytest.raises(ValueError, match="k=0, expected 1 or more"):
+        friends.recommend(model, "ann", k=0)
+    with pytest.raises(ValueError, match="a model of 3 users and 4 items, and a split of 3 and 3"):
+        wide = Interactions(friends.train.user, friends.train.item, 3, 4)
+        friends.recommend(Popularity().fit(wide), "ann")
+
+
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        ({"title": ["Alien"]}, "expected item_id, each once, and others than"),
+        ({"item_id": ["7", "7"]}, "expected item_id, each once"),
+        ({"item_id": ["12"], "score": [1]}, "rename or drop the rest"),
+        ({"item_id": [12]}, r"no row for '12', .*ids are numbers here: 12, .*astype.*: str\}\)"),
+        ({"item_id": ["7"]}, "no row for '12', which is listed"),
+    ],
+)
+def test_tables_of_items_that_will_not_do(friends: Split, items: Any, message: str) -> None:
+    model = Popularity().fit(friends.train)
+    with pytest.raises(ValueError, match=message):
+        friends.recommend(model, "ann", k=1, items=pd.DataFrame(items))
+
+
+def test_lists_of_what_only_scores(friends: Split) -> None:
+    class Last:
+        def score(self, users: torch.Tensor) -> torch.Tensor:
+            return torch.arange(3).expand(len(users), -1)
+
+    assert friends.recommend(Last(), "ann", again=True)["item_id"].tolist() == ["7", "12", "10"]
+
+
+def test_a_class_with_one_of_our_names(toy: Interactions, tmp_path: Path) -> None:
+    fake = type("EASE", (EASE,), {"score": lambda self, users: -EASE.score(self, users)})
+    path = recbook.save(fake(3).fit(toy), Split(toy), tmp_path / "model")
+    with pytest.raises(ValueError, match=r"none of recbook's, expected its class"):
+        recbook.load(path)
+    with pytest.raises(TypeError, match="kind=3, expected type"):
+        recbook.load(path, kind=3)  # type: ignore[arg-type]
+
+
+def test_ids_beyond_what_a_file_holds(toy: Interactions, tmp_path: Path) -> None:
+    model = Popularity().fit(toy)
+    huge = Split(toy, user_ids=np.array([1, 2, 2**63], dtype=np.uint64))
+    with pytest.raises(TypeError, match="expected all text, or all whole numbers below"):
+        recbook.save(model, huge, tmp_path / "model")
+    objects = Split(toy, user_ids=np.array([5, 6, 7], dtype=object))
+    _, again = recbook.load(recbook.save(model, objects, tmp_path / "model"))
+    assert again.user_ids.tolist() == [5, 6, 7]

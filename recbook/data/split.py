@@ -14,6 +14,7 @@ from torch import Tensor
 
 from recbook.checks import check_choice, check_count, check_kind, check_positions
 from recbook.data.interactions import Interactions, check_part
+from recbook.ranking import best_items, check_scores
 
 __all__ = ["Split"]
 
@@ -98,12 +99,17 @@ class Split:
         ids = self.user_ids if items is None else self.item_ids
         if isinstance(wanted, str) or not hasattr(wanted, "__iter__"):
             wanted = [wanted]
-        if ids is None:  # positions are the ids
+        if ids is None:
             number = self.train.num_users if items is None else self.train.num_items
-            return check_positions(name, wanted, number)
+            return check_positions(name, wanted, number, "this split has no raw ids but positions")
         array = np.asarray(wanted, dtype=object)
-        if array.ndim != 1 or any(isinstance(one, bool | np.bool_) for one in array):
-            raise TypeError(f"{name}: got {wanted!r:.80}, expected raw ids, in one dimension")
+        whole = (str, int, np.integer)
+        if array.ndim != 1 or not all(
+            isinstance(one, whole) and not isinstance(one, bool) for one in array
+        ):
+            raise TypeError(
+                f"{name}: got {wanted!r:.80}, expected raw ids, which are text or whole numbers"
+            )
         found = pd.Index(ids).get_indexer(pd.Index(array.tolist(), dtype=object))
         if (found < 0).any():
             wrong = array[found < 0][0]
@@ -148,30 +154,33 @@ class Split:
         >>> split.recommend(Popularity().fit(train), "bob", k=2).values.tolist()
         [['bob', 1, 'b', 1.0]]
         """
-        if not callable(getattr(model, "recommend", None)):
+        if isinstance(model, type) or not callable(getattr(model, "score", None)):
             raise TypeError(
-                f"got model={model!r:.80}, expected a recommender that is fitted or trained, e.g. "
-                "a subclass of recbook.models.BaseRecommender"
+                f"got model={model!r:.80}, expected a recommender that is fitted or trained, which "
+                "has score(users)"
             )
-        if items is not None:
-            check_kind("items", items, pd.DataFrame)
-            if "item_id" not in items or items["item_id"].duplicated().any():
-                raise ValueError(
-                    f"items: got columns {list(items)}, expected item_id and others, each id once"
-                )
+        size = self.train.num_users, self.train.num_items
+        its_own = getattr(model, "num_users", size[0]), getattr(model, "num_items", size[1])
+        if its_own != size:
+            raise ValueError(
+                f"got a model of {its_own[0]} users and {its_own[1]} items, and a split of "
+                f"{size[0]} and {size[1]}, expected the split that it was made on"
+            )
         check_kind("again", again, bool)
         position = self.position(users=users)
-        size = self.train.num_users, self.train.num_items
-        known = [part for part in (self.train, self.val) if part is not None]
-        user, item = (torch.cat([getattr(x, name) for x in known]) for name in ("user", "item"))
-        lists = model.recommend(
-            position,
-            k=min(check_count("k", k), size[1]),
-            exclude=None if again else Interactions(user, item, *size),
-            allow=None if allow is None else self.position(items=allow),
-            deny=None if deny is None else self.position(items=deny),
+        k = min(check_count("k", k), size[1])
+        score = check_scores(model.score(position), len(position), size[1]).detach().cpu()
+        had = [part for part in (self.train, self.val) if part is not None]
+        user, item = (torch.cat([getattr(x, name) for x in had]) for name in ("user", "item"))
+        known = getattr(model, "known_users", None)
+        lists = best_items(
+            score,
+            k,
+            None if known is None else known.cpu()[position],
+            None if again else Interactions(user, item, *size).pairs_of(position),
+            None if allow is None else self.position(items=allow),
+            None if deny is None else self.position(items=deny),
         )
-        score = model.score(position).detach().cpu().gather(1, lists.clamp(min=0))
         row, rank = torch.nonzero(lists >= 0, as_tuple=True)
         of_user, of_item = position[row].numpy(), lists[row, rank].numpy()
         frame = pd.DataFrame(
@@ -179,19 +188,24 @@ class Split:
                 "user_id": of_user if self.user_ids is None else self.user_ids[of_user],
                 "rank": rank.numpy() + 1,
                 "item_id": of_item if self.item_ids is None else self.item_ids[of_item],
-                "score": score[row, rank].numpy(),
+                "score": score[row, lists[row, rank]].numpy(),
             }
         )
-        empty = position[(lists < 0).all(1)].numpy()
-        if len(empty):
-            names = (empty if self.user_ids is None else self.user_ids[empty])[:5].tolist()
-            warnings.warn(
-                f"no list for {len(empty)} users, {names} first: either the model knows nothing of "
-                "them, having met no item of theirs, or no item is left; Popularity has a list for "
-                "everybody",
-                stacklevel=2,
-            )
-        return frame if items is None else frame.merge(items, on="item_id", how="left")
+        empty = (lists < 0).all(1)
+        strange = empty & (torch.zeros(len(empty)) > 0 if known is None else ~known.cpu()[position])
+        for which, why in (
+            (strange, "the model has met no item of theirs; Popularity has a list for everybody"),
+            (empty & ~strange, "no item is left that may be shown, or all have the same score"),
+        ):
+            if which.any():
+                of_user = position[which].unique().numpy()
+                names = of_user if self.user_ids is None else self.user_ids[of_user]
+                warnings.warn(
+                    f"no list for {', '.join(map(str, names[:5]))}"
+                    f"{f' and {len(names) - 5} more' if len(names) > 5 else ''}: {why}",
+                    stacklevel=2,
+                )
+        return frame if items is None else _beside(frame, items)
 
     def __repr__(self) -> str:
         dropped = {name: number for name, number in self.num_dropped.items() if number}
@@ -205,12 +219,41 @@ class Split:
         )
 
 
+def _beside(frame: pd.DataFrame, items: Any) -> pd.DataFrame:
+    """Lists with what a table says of their items."""
+    check_kind("items", items, pd.DataFrame)
+    taken = [name for name in frame if name in items and name != "item_id"]
+    if "item_id" not in items or items["item_id"].duplicated().any() or taken:
+        raise ValueError(
+            f"items: got columns {list(items)}, expected item_id, each once, and others than "
+            f"{[name for name in frame if name != 'item_id']}; rename or drop the rest"
+        )
+    where = pd.Index(items["item_id"]).get_indexer(
+        pd.Index(frame["item_id"].tolist(), dtype=object)
+    )
+    if (where < 0).any():
+        lost = frame["item_id"].tolist()[int(np.flatnonzero(where < 0)[0])]
+        raise ValueError(
+            f"items: got no row for {lost!r}, which is listed, expected one for each; "
+            f"{_similar(lost, items['item_id'].to_numpy())}, e.g. items.astype({{'item_id': "
+            f"{type(lost).__name__}}}) where one is text and the other is not"
+        )
+    others = items.drop(columns="item_id").iloc[where].reset_index(drop=True)
+    return pd.concat([frame, others], axis=1)
+
+
 def _similar(wrong: Any, ids: np.ndarray) -> str:
     """What may have been meant by an id that is not there."""
-    names = [str(one) for one in ids]
-    text = isinstance(ids[0], str)
-    if text != isinstance(wrong, str) and str(wrong) in names:
-        return f"ids are {'text' if text else 'numbers'}: {str(wrong) if text else int(wrong)!r}"
-    near = difflib.get_close_matches(str(wrong), names, n=3) if len(names) < 100_000 else []
-    likely = f"did you mean {', '.join(near)}?" if near else f"there are e.g. {names[:3]}"
-    return f"{likely} What only test has is left out of it"
+    text = bool(len(ids)) and isinstance(ids[0], str)
+    if not text:
+        if isinstance(wrong, str) and wrong.isdecimal() and int(wrong) in ids:
+            return f"ids are numbers here: {int(wrong)}, not text"
+        return f"ids are whole numbers from {min(ids, default=0)} to {max(ids, default=0)} here"
+    names = ids.tolist()
+    if str(wrong) in names:
+        return f"ids are text here: {str(wrong)!r}, not a number"
+    lower = {name.lower(): name for name in names[:100_000]}
+    near = difflib.get_close_matches(str(wrong).lower(), lower, n=3)
+    if near:
+        return f"did you mean {' or '.join(repr(lower[name]) for name in near)}?"
+    return f"ids are text here, e.g. {', '.join(map(repr, names[:3]))}"

@@ -102,7 +102,7 @@ def train_sharded(
         rows.append(row if val is None else row | validate(model, val, k))
         if checkpoint is not None:
             state = {"rows": rows} | checkpoints.training_state(model, optimizer, generator)
-            checkpoints.save(file, state, identity)
+            checkpoints.write(file, state, identity)
     return pd.DataFrame(rows).set_index("epoch", drop=False)
 
 
@@ -113,7 +113,7 @@ def _last_common(file: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
     """
 
     def load() -> tuple[dict[str, Any] | None, int]:
-        state = checkpoints.load(file, identity)
+        state = checkpoints.read(file, identity)
         return state, 0 if state is None else len(state["rows"])
 
     state, epoch = load()

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from recbook.checks import check_count, check_number, check_positions, check_seed, check_tensor
 from recbook.data import Interactions, check_part
-from recbook.evaluation import check_scores, top_k, without
 from recbook.graph import is_adjacency
 from recbook.memory import check_memory
+from recbook.ranking import best_items, check_scores
 
 __all__ = ["BaseRecommender", "EmbeddingModel"]
 
@@ -90,23 +90,14 @@ class BaseRecommender(ABC):
         users = self.positions(users)
         check_count("k", k, 1, self.num_items, "there are no more items")
         score = check_scores(self.score(users), len(users), self.num_items).cpu()
-        finite = score > -torch.inf
-        lowest, highest = score.masked_fill(~finite, torch.inf).amin(1), score.amax(1)
-        silent = (lowest == highest) & (finite.sum(1) > 1)
         known = getattr(self, "known_users", None)  # which a reader's own class may not have
         if known is not None:
-            silent |= ~known.cpu()[users]
+            known = known.cpu()[users]
+        seen = None
         if exclude is not None:
             check_part("exclude", exclude, self.num_users, self.num_items, empty=True)
-            score = without(score, exclude.pairs_of(users))
-        if allow is not None:
-            barred = torch.ones(self.num_items, dtype=torch.bool)
-            barred[check_positions("allow", allow, self.num_items, _LOOK_UP)] = False
-            score = score.masked_fill(barred, -torch.inf)
-        if deny is not None:
-            items = check_positions("deny", deny, self.num_items, _LOOK_UP)
-            score = score.index_fill(1, items, -torch.inf)
-        return top_k(score, k).masked_fill(silent[:, None], -1)
+            seen = exclude.pairs_of(users)
+        return best_items(score, k, known, seen, allow, deny)
 
 
 class EmbeddingModel(nn.Module, BaseRecommender):
