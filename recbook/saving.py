@@ -1,4 +1,4 @@
-"""A model and its split in one file: no pickle, checked when it is read, whole or not there.
+"""A model and its split in one file, which runs no code, is checked when read, and there whole.
 
 The file is in the safetensors format: a header of JSON, then the numbers. What is no number stands
 in the header's metadata.
