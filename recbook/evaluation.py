@@ -162,8 +162,9 @@ def evaluate(
                 )
             score = without(score, known)
         position, tied = ranked(score, k)
-        last = score[tied].gather(1, position[tied, -1:])
-        num_tied += int(((score[tied] == last) & wanted[tied]).any(1).sum())
+        level = score[tied] == score[tied].gather(1, position[tied, -1:])
+        mixed = (level & wanted[tied]).any(1) & (level & ~wanted[tied]).any(1)
+        num_tied += int(mixed.sum())
         hit = (wanted.gather(1, position.clamp(min=0)) & (position >= 0)).double()
         num_target = wanted.sum(1)
         best = num_target.clamp(max=k)
@@ -185,6 +186,6 @@ def evaluate(
         warnings.warn(
             f"for {num_tied:,} of {len(users):,} users a target item scores as the last listed, "
             "so that the items' positions decided; are the scores rounded, or all the same?",
-            stacklevel=2,
+            stacklevel=3,  # past no_grad, to whoever evaluates
         )
     return RankingReport(k, pd.concat(parts), num_unknown, num_tied)

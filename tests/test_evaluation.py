@@ -170,6 +170,19 @@ def test_a_list_that_a_tie_decides_is_counted() -> None:
     target = Interactions.from_pairs(range(11), [3] * 11, 11, 4)
     with pytest.warns(UserWarning, match="for 11 of 11 users a target item scores as the last"):
         assert evaluate(many, None, target, k=2).num_tied == 11
+    perfect = Fixed(target.dense_rows(torch.arange(11)).double())  # a tie of targets alone
+    both = Interactions.from_pairs([0] * 3, [1, 2, 3], 11, 4)
+    assert (
+        evaluate(Fixed(both.dense_rows(torch.arange(11)).double()), None, both, k=2).num_tied == 0
+    )
+    assert evaluate(perfect, None, target, k=2).num_tied == 0
+
+
+def test_a_warning_points_at_who_evaluates() -> None:
+    target = Interactions.from_pairs(range(11), [3] * 11, 11, 4)
+    with pytest.warns(UserWarning, match="scores as the last listed") as caught:
+        evaluate(Fixed(torch.zeros(11, 4)), None, target, k=2)
+    assert caught[0].filename == __file__
 
 
 def test_what_is_no_recommender() -> None:
