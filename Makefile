@@ -14,7 +14,9 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export PYTHONUNBUFFERED := 1
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport JUPYTER_PATH MPLBACKEND  # chapters run in .venv's kernel and draw inline
-TWO := -n 2 --dist worksteal  # two processes; one that is done takes over half of what the other has left
+# Two processes; one that is done takes over half of what the other has left.
+TWO := -n 2 --dist worksteal
+LONG = $(filter book/04% book/05% book/06% book/07% book/10%,$(CHAPTERS))  # these train: begin with them
 BUILD := jupyter-book build . --all -W -n --keep-going
 
 # $(call check-python,INTERPRETER): stop where it is missing or too old.
@@ -68,7 +70,7 @@ notebooks: $(STAMP)  ## execute chapters and compare with their outputs [CHAPTER
 
 colab: $(STAMP)  ## the same from a wheel in a new environment, as in Colab, two chapters at a time
 	$(PY) -m tools.bare _build/bare
-	$(PY) -m pytest -v $(TWO) --dist loadfile -p tools.notebook_check --nbval --bare _build/bare $(CHAPTERS)
+	$(PY) -m pytest -v -n 2 --dist loadfile --no-loadscope-reorder -p tools.notebook_check --nbval --bare _build/bare $(LONG) $(filter-out $(LONG),$(CHAPTERS))
 
 # Old libraries that meet newer ones of their own warn of what is deprecated there.
 test-oldest:  ## unit tests with the lowest version of every range [PYTHON=python3.12]

@@ -6,10 +6,13 @@ import io
 import shutil
 import subprocess
 import sys
+import urllib.request
 import warnings
 import zipfile
 import zlib
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -365,3 +368,44 @@ def test_gowalla_from_elsewhere_is_refused(alone: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(gowalla_module, "download", lambda _: b"0 1 2\n1 0\n")
     with pytest.raises(ConnectionError, match=r"train\.txt, test\.txt came with an unexpected"):
         load_gowalla()
+
+
+def test_a_download_comes_in_blocks_and_has_a_bar(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "some.zip"
+    file.write_bytes(bytes(range(250)) * 600)
+    bars, updates, limits = [], [], []
+    real = urllib.request.urlopen
+
+    def open_address(address: str, timeout: float) -> object:
+        limits.append(timeout)
+        return real(address, timeout=timeout)
+
+    def bar(**given: object) -> object:
+        bars.append(given)
+        return nullcontext(SimpleNamespace(update=updates.append))
+
+    monkeypatch.setattr(urllib.request, "urlopen", open_address)
+    monkeypatch.setattr(fetching, "tqdm", bar)
+    assert fetching.download(file.as_uri()) == file.read_bytes()
+    assert updates == [65_536, 65_536, 150_000 - 2 * 65_536]
+    assert bars == [
+        {"total": 150_000, "unit": "B", "unit_scale": True, "desc": "some.zip", "leave": False}
+    ]
+    assert limits == [fetching.TIMEOUT]
+
+
+def test_a_download_of_unknown_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    response = io.BytesIO(b"some")
+    response.headers = {}
+    bars = []
+
+    def bar(**given: object) -> object:
+        bars.append(given["total"])
+        return nullcontext(SimpleNamespace(update=lambda number: None))
+
+    monkeypatch.setattr(urllib.request, "urlopen", lambda address, timeout: response)
+    monkeypatch.setattr(fetching, "tqdm", bar)
+    assert fetching.download("there/file") == b"some"
+    assert bars == [None]
