@@ -1024,6 +1024,11 @@ def innermost(error: BaseException) -> Path:
     return Path(trace.tb_frame.f_code.co_filename)
 
 
+# What messages call parts of an argument that hold what is wrong.
+PARTS = """column columns edge edges edge_index embeddings interactions item item_emb norm pair part path
+row rows user""".split()
+
+
 def fault_of(call: Callable[..., Any], arguments: dict[str, Any]) -> str | None:
     """What is wrong with how a call is refused, or nothing."""
     before = frozen(arguments)
@@ -1038,6 +1043,8 @@ def fault_of(call: Callable[..., Any], arguments: dict[str, Any]) -> str | None:
             r"(got|^column|^no |duplicate|is not there).*expected", message, re.DOTALL
         ):
             return f"does not say what it got and expected: {message[:90]}"
+        if not re.search(rf"\b({'|'.join([*arguments, *PARTS])})\b", message):
+            return f"names no argument: {message[:90]}"
     except Exception as error:
         return f"{type(error).__name__}: {str(error)[:90]}"
     else:

@@ -1,5 +1,6 @@
 import math
 
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -8,7 +9,7 @@ from torch import Tensor
 from torch_geometric import metrics
 
 from recbook.data import Interactions, Split
-from recbook.evaluation import evaluate, top_k
+from recbook.evaluation import RankingReport, evaluate, top_k
 from recbook.models import Popularity
 
 
@@ -190,3 +191,16 @@ def test_what_is_no_recommender() -> None:
     for what in (None, torch.zeros(2, 3), "LightGCN"):
         with pytest.raises(TypeError, match="expected an object with score"):
             evaluate(what, None, pair, k=1)
+
+
+def test_a_report_shows_what_it_has_left_out_only_where_there_is_some() -> None:
+    row = {"recall": [0.25, 0.5], "precision": 0.5, "ndcg": 0.125, "hit_rate": 1.0}
+    shown = "at 20: recall 0.3750, precision 0.5000, ndcg 0.1250, hit_rate 1.0000; 2 users"
+    for counts, more in (
+        ((0, 0), ""),
+        ((1, 0), ", 1 of them unknown"),
+        ((0, 2), ", 2 lists decided by a tie"),
+    ):
+        unknown, tied = counts
+        report = RankingReport(20, pd.DataFrame(row), num_unknown=unknown, num_tied=tied)
+        assert repr(report) == f"RankingReport({shown}{more})"

@@ -54,6 +54,15 @@ def test_softmax_ignores_a_shift_and_cannot_overflow() -> None:
     assert softmax_loss(score, torch.zeros_like(positive)).item() == 0
 
 
+def test_the_temperature_that_is_not_named() -> None:
+    score = torch.randn(4, 9, generator=torch.Generator().manual_seed(1))
+    positive = score > 0.5
+    assert softmax_loss(score, positive) == softmax_loss(score, positive, temperature=0.3)
+    pairs = torch.nonzero(positive, as_tuple=True)
+    blocks = softmax_loss_in_blocks(score, torch.eye(9), pairs)
+    torch.testing.assert_close(blocks, softmax_loss(score, positive))
+
+
 @pytest.mark.parametrize("temperature", [0, -1, float("nan"), float("inf")])
 def test_a_temperature_that_is_none(temperature: float) -> None:
     with pytest.raises(ValueError, match=f"temperature={temperature}, expected a number above"):
