@@ -1025,8 +1025,8 @@ def innermost(error: BaseException) -> Path:
 
 
 # What messages call parts of an argument that hold what is wrong.
-PARTS = """column columns edge edges edge_index embeddings interactions item item_emb norm pair part path
-row rows user""".split()
+PARTS = """column columns edge edges edge_index embeddings interactions item item_emb norm pair
+part path row rows user""".split()
 
 
 def fault_of(call: Callable[..., Any], arguments: dict[str, Any]) -> str | None:
