@@ -158,3 +158,24 @@ def test_the_order_of_the_items_decides_no_neighbour(original: Split) -> None:
     renamed = replace(train, item=order[train.item])
     plain, other = (ItemKNN(100).fit(part).score(torch.arange(50)) for part in (train, renamed))
     torch.testing.assert_close(other[:, order], plain)
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"factors": 3, "alpha": 0.5, "regularization": 0}], ids=str
+)
+def test_ials_is_the_librarys_with_fifteen_sweeps(original: Split, settings: dict) -> None:
+    from implicit.als import AlternatingLeastSquares
+    from scipy.sparse import csr_matrix
+    from threadpoolctl import threadpool_limits
+
+    model = ImplicitALS(**settings).fit(original.train)
+    chosen = {"factors": 32, "alpha": 5, "regularization": 1} | settings
+    theirs = AlternatingLeastSquares(**chosen, iterations=15, random_state=0)
+    with threadpool_limits(1, "blas"):
+        theirs.fit(csr_matrix(original.train.matrix), show_progress=False)
+    users = torch.arange(20)
+    expected = theirs.user_factors[:20] @ theirs.item_factors.T
+    np.testing.assert_allclose(model.score(users).numpy(), expected, atol=1e-4)
+    for wrong in ({"factors": 0}, {"alpha": 0}, {"regularization": -0.1}):
+        with pytest.raises(ValueError, match=f"got {next(iter(wrong))}="):
+            ImplicitALS(**wrong)
