@@ -2,7 +2,6 @@
 
 import importlib
 import re
-import runpy
 from pathlib import Path
 
 import pytest
@@ -43,7 +42,7 @@ def test_its_commands_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["torchrun", *options])
     monkeypatch.delenv("LOCAL_RANK", raising=False)
     with pytest.raises(RuntimeError, match="was not started by torchrun"):  # its options are known
-        runpy.run_module(f"{module[1]}.__main__", run_name="__main__")
+        importlib.import_module(f"{module[1]}.__main__").main()
 
 
 def test_it_names_what_models_and_tests_need() -> None:
