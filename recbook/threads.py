@@ -9,30 +9,58 @@ from functools import cache
 
 import torch
 
-__all__ = ["let_threads_sleep"]
+__all__ = ["busy_elsewhere", "let_threads_sleep"]
 
 
 def let_threads_sleep() -> None:
-    """Let PyTorch's threads sleep soon when they wait, so that a busy core slows them little.
+    """Where a core that PyTorch works on does something else besides, let waiting threads sleep.
 
     A thread that has finished its part of a product waits for the others. GNU's OpenMP library,
-    which PyTorch has on Linux, first lets it turn round 300,000 times. Where other work runs on one
-    of the cores, the turning takes time from those that are waited for: with one of two cores busy
-    an epoch of LightGCN took four to nine times as long. ``python -m benchmarks.threads`` measures
-    what is left of that.
+    which PyTorch has on Linux, first lets it turn round 300,000 times: quickest where nothing else
+    runs. Where other work runs on one of the cores, the turning takes time from those that are
+    waited for: with one of two cores busy an epoch of LightGCN took four to nine times as long.
+    ``python -m benchmarks.threads`` measures what is left of that.
 
     The library makes it 1,000 turns where it has more threads than there are processors (its
     manual, under GOMP_SPINCOUNT). So a few more are started here, once, which sleep and never get
     work. That can be done at any time, where a variable of the environment is looked at only while
     PyTorch is imported. The number of threads that work stays as it is, and with it every result.
+    ``train`` asks at each epoch.
 
-    Nothing is done where the user has decided, by ``OMP_WAIT_POLICY`` or ``GOMP_SPINCOUNT``, where
-    PyTorch works with one thread (``OMP_NUM_THREADS=1`` or ``torch.set_num_threads(1)``), or on
-    other systems than Linux, whose libraries wait in other ways.
+    Nothing is done where the cores are free, where the user has decided, by ``OMP_WAIT_POLICY`` or
+    ``GOMP_SPINCOUNT``, where PyTorch works with one thread (``OMP_NUM_THREADS=1`` or
+    ``torch.set_num_threads(1)``), or on other systems than Linux, whose libraries wait in other
+    ways.
     """
     decided = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys()
-    if sys.platform == "linux" and not decided and torch.get_num_threads() > 1:
-        _start_sleepers(torch.get_num_threads())
+    number = torch.get_num_threads()
+    if sys.platform != "linux" or decided or number == 1:
+        return
+    if busy_elsewhere() + number > (os.cpu_count() or 1) + 0.25:
+        _start_sleepers(number)
+
+
+def busy_elsewhere() -> float:
+    """How many processors others have kept busy since this was last asked, or since the import."""
+    global _last
+    before, _last = _last, _clocks()
+    wall, all_of_them, ours = (now - then for now, then in zip(_last, before, strict=True))
+    return max(0.0, all_of_them - ours) / wall if wall > 0.05 else 0.0  # clocks tick each 10 ms
+
+
+def _clocks() -> tuple[float, float, float]:
+    """Seconds on the wall, of work on all processors, and of this process's."""
+    own = os.times()
+    try:
+        with open("/proc/stat") as table:
+            user, nice, system, _, _, *interrupts = map(int, table.readline().split()[1:8])
+    except (OSError, ValueError):  # not Linux, or hidden
+        return own.elapsed, 0.0, own.user + own.system
+    ticks = user + nice + system + sum(interrupts)
+    return own.elapsed, ticks / os.sysconf("SC_CLK_TCK"), own.user + own.system
+
+
+_last = _clocks()
 
 
 @cache

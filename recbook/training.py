@@ -194,7 +194,6 @@ class _Run:
         where = device or model.embedding.weight.device
         _check_memory(model, split.train, settings, where)
         keep_freed_memory()
-        let_threads_sleep()
         self.model, self.split, self.settings = model.to(where), split, settings
         self.device = model.embedding.weight.device  # "cuda" has become "cuda:0"
         suit(model, settings["cosine"])
@@ -236,6 +235,7 @@ class _Run:
 
     def train_epoch(self, epoch: int) -> dict[str, float]:
         """All steps of an epoch; its row."""
+        let_threads_sleep()
         began = time.perf_counter()
         batches = self.batches()
         total = torch.zeros((), device=self.device)

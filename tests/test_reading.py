@@ -601,3 +601,26 @@ def test_to_implicit_keeps_order_and_names_an_impossible_threshold() -> None:
         to_implicit(frame(rating=[3, np.inf, 5]))
     text = frame(rating=["5", "4", "2"])
     assert len(to_implicit(read_interactions(text))) == 2  # as the message advises
+
+
+def test_stray_quotes_swallow_no_rows(tmp_path: Path) -> None:
+    """Between two of them a hundred lines would be one field of a column that is not kept."""
+    lines = [f"u{n},i{n % 7},{chr(34) if n in (3, 97) else ''}T{n}" for n in range(100)]
+    path = tmp_path / "log.csv"
+    path.write_text("\n".join(["user_id,item_id,title", *lines]))
+    with pytest.raises(ValueError, match=r"column 'title' holds a line break, .* in row 4,"):
+        read_interactions(path)
+    assert len(read_interactions(path, quotes=False)) == 100  # as the advice says
+
+
+@pytest.mark.parametrize("number", [881250949, 1713000000000, 881250949.5, 20240501])
+def test_times_in_json_lines_stay_numbers(number: float, tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    row = {"user_id": "a", "item_id": "x", "timestamp": number}
+    path.write_text(json.dumps(row) + "\n" + json.dumps(row | {"item_id": "y"}) + "\n")
+    frame = read_interactions(path)
+    assert frame["timestamp"].tolist() == [number, number]
+    as_object = pd.DataFrame(
+        {"user_id": ["a"], "item_id": ["x"], "timestamp": [number]}, dtype=object
+    )
+    assert read_interactions(as_object)["timestamp"].tolist() == [number]

@@ -9,8 +9,10 @@ ENVIRONMENT = {key: value for key, value in os.environ.items() if key not in OWN
 CODE = """
 import os, sys
 import torch
+from recbook import threads
 from recbook.threads import let_threads_sleep
 
+threads.busy_elsewhere = lambda: float(os.environ.get("OTHERS", "1"))
 if len(sys.argv) > 1:
     torch.set_num_threads(int(sys.argv[1]))
 torch.ones(2**20)
@@ -47,3 +49,19 @@ def test_more_threads_than_processors_and_none_where_the_user_has_decided() -> N
     assert started("1", OMP_NUM_THREADS="2")[0] == 0
     assert started(OMP_NUM_THREADS="2", OMP_WAIT_POLICY="active")[0] == 0
     assert started(OMP_NUM_THREADS="2", GOMP_SPINCOUNT="5")[0] == 0
+    assert started(OMP_NUM_THREADS=str(processors), OTHERS="0.2")[0] == 0  # the cores are free
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have other clocks")
+def test_what_others_do_is_told_from_what_we_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    from recbook import threads
+
+    clocks = iter([(10.0, 100.0, 4.0), (12.0, 103.0, 5.0), (12.01, 103.0, 5.0)])
+    monkeypatch.setattr(threads, "_clocks", lambda: next(clocks))
+    monkeypatch.setattr(threads, "_last", (8.0, 98.0, 2.0))
+    assert threads.busy_elsewhere() == 0  # two seconds of work in two, both ours
+    assert threads.busy_elsewhere() == 1  # three in two, one of them ours
+    assert threads.busy_elsewhere() == 0  # too short to tell
+    monkeypatch.undo()
+    wall, everybody, ours = threads._clocks()
+    assert wall > 0 and everybody >= ours > 0

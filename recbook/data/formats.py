@@ -190,7 +190,7 @@ def _csv(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(
+            frame = pd.read_csv(
                 io.StringIO(text),
                 sep=sep,
                 header=0 if names is None else None,
@@ -201,8 +201,8 @@ def _csv(
                 quoting=quoting,
                 skipinitialspace=sep != "\t",
             )
-    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        reason = str(error).strip().removeprefix("Error tokenizing data. C error: ")
+    except (pd.errors.ParserError, pd.errors.ParserWarning) as fault:
+        reason = str(fault).strip().removeprefix("Error tokenizing data. C error: ")
         if "inside string" in reason:
             raise ValueError(
                 f"{path}: got a quote that is opened and never closed ({reason}); close it, or "
@@ -213,3 +213,16 @@ def _csv(
             f"each, as in the first; put quotes around a field that holds {sep!r}, or pass sep=... "
             "where the delimiter is another"
         ) from None
+    for name in header:
+        broken = frame[name].str.contains("\n", regex=False)
+        if broken.any():  # two stray quotes, and the lines between them would be one field
+            value = frame[name][broken].iloc[0]
+            error = ValueError(
+                f"{path}: column {name!r} holds a line break, {value[:40]!r} in row "
+                f"{int(broken.argmax()) + 1}, expected a line for each row; pass quotes=False "
+                "where a quote is a letter like any other; where the text is meant to go on, join "
+                f"it in the table, frame[{name!r}].str.split().str.join(' '), and pass that"
+            )
+            error.add_note("frame is pd.read_csv(path, dtype=str, na_filter=False)")
+            raise error
+    return frame

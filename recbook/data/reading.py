@@ -308,7 +308,10 @@ def _times(column: pd.Series, date_format: str | None) -> pd.Series:
     if pd.api.types.is_numeric_dtype(column.dtype):
         return column
     given = _given(column)
-    if date_format is None and pd.api.types.infer_dtype(given, skipna=True) == "string":
+    kind = pd.api.types.infer_dtype(given, skipna=True)
+    if kind in ("integer", "floating", "mixed-integer-float", "decimal"):  # as JSON lines have them
+        return pd.to_numeric(given)
+    if date_format is None and kind == "string":
         numbers = pd.to_numeric(given, errors="coerce")
         if numbers.notna().equals(given.notna()):
             return numbers
