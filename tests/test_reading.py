@@ -624,3 +624,11 @@ def test_times_in_json_lines_stay_numbers(number: float, tmp_path: Path) -> None
         {"user_id": ["a"], "item_id": ["x"], "timestamp": [number]}, dtype=object
     )
     assert read_interactions(as_object)["timestamp"].tolist() == [number]
+
+
+@pytest.mark.parametrize("rule", ["last", "count"])
+def test_a_row_without_a_time_outdoes_none_that_has_one(rule: str) -> None:
+    rows = pd.DataFrame({"user_id": ["a", "a"], "item_id": ["x", "x"], "rating": [5, 1]})
+    for times in ([7.0, None], [None, 7.0]):
+        kept = read_interactions(rows.assign(timestamp=times), duplicates=rule)
+        assert kept["timestamp"].tolist() == [7.0]

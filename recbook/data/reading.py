@@ -331,7 +331,8 @@ def _without_duplicates(frame: pd.DataFrame, rule: str) -> pd.DataFrame:
     first = rule == "first"
     count = frame.groupby(_PAIR, dropna=False)["user_id"].transform("size")
     if "timestamp" in frame:
-        frame = frame.iloc[frame["timestamp"].argsort(kind="stable")]
+        # A row without a time is taken for an early one: it outdoes none that has a time.
+        frame = frame.sort_values("timestamp", kind="stable", na_position="first")
     frame = frame.drop_duplicates(_PAIR, keep="first" if first else "last").sort_index()
     if rule == "count":
         frame = frame.assign(count=count)
