@@ -170,14 +170,13 @@ class Split:
         position = self.position(users=users)
         k = min(check_count("k", k), size[1])
         score = check_scores(model.score(position), len(position), size[1]).detach().cpu()
-        had = [part for part in (self.train, self.val) if part is not None]
-        user, item = (torch.cat([getattr(x, name) for x in had]) for name in ("user", "item"))
+        had = [part.pairs_of(position) for part in (self.train, self.val) if part is not None]
         known = getattr(model, "known_users", None)
         lists = best_items(
             score,
             k,
             None if known is None else known.cpu()[position],
-            None if again else Interactions(user, item, *size).pairs_of(position),
+            None if again else (torch.cat([x[0] for x in had]), torch.cat([x[1] for x in had])),
             None if allow is None else self.position(items=allow),
             None if deny is None else self.position(items=deny),
         )
