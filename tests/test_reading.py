@@ -632,3 +632,64 @@ def test_a_row_without_a_time_outdoes_none_that_has_one(rule: str) -> None:
     for times in ([7.0, None], [None, 7.0]):
         kept = read_interactions(rows.assign(timestamp=times), duplicates=rule)
         assert kept["timestamp"].tolist() == [7.0]
+
+
+@pytest.mark.parametrize(
+    ("content", "given", "message"),
+    [
+        ("userId,movieId\n1,2\n", {"names": ["a", "b"]}, "first line that names the columns"),
+        ("a,b\n1,2\n", {"names": ["A", "B"]}, r"names=\['A', 'B'\] and a first line"),
+        ("x" * 100_001, {}, "a first line of 100,001 letters"),
+        ('{"user_id": ' + "[" * 100_000, {}, "a line 1 that is no JSON"),
+        ("user_id,item_id\nä,1\n", {"encoding": "idna"}, "got a text that is not idna|a line 2"),
+        ("user_id,item_id\n,1\n", {"ids": "number"}, "'user_id': got the id '' in row 1"),
+    ],
+)
+def test_odd_files(
+    write: Callable[..., Path], content: str, given: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        read_interactions(write(content), **given)
+
+
+def test_names_that_only_look_like_a_header(write: Callable[..., Path]) -> None:
+    path = write("user1,item1\nuser2,item1\n")
+    assert len(read_interactions(path, names=["user_id", "item_id"])) == 2
+    long = write("x" * 99_990 + ",item_id\n")
+    with pytest.raises(ValueError, match=r"^got columns \['x{198}, expected"):
+        read_interactions(long)
+
+
+def test_a_delimiter_that_is_no_ascii(write: Callable[..., Path]) -> None:
+    path = write("user_id§item_id\na§b\n")
+    assert read_interactions(path, sep="§").values.tolist() == [["a", "b"]]
+
+
+def test_a_home_that_nobody_has() -> None:
+    with pytest.raises(FileNotFoundError, match="~nobody-at-all"):
+        read_interactions("~nobody-at-all/log.csv")
+
+
+@pytest.mark.parametrize("duplicates", ["refuse", "last"])
+@pytest.mark.parametrize("ids", [[[1], [2], [3]], [{}, {}, {}]], ids=["lists", "dicts"])
+def test_ids_that_cannot_be_compared(ids: list, duplicates: str) -> None:
+    with pytest.raises(ValueError, match="'user_id': got ids of mixed types or another type"):
+        read_interactions(frame(user_id=ids), duplicates=duplicates)
+
+
+def test_columns_on_two_levels_or_twice() -> None:
+    twice = pd.DataFrame([[1, 2, 3]], columns=["user_id", "item_id", "item_id"])
+    levels = pd.concat({"log": frame()}, axis=1)
+    for table in (twice, levels):
+        with pytest.raises(ValueError, match="expected names on one level, each once"):
+            read_interactions(table)
+
+
+def test_how_dates_are_written(write: Callable[..., Path]) -> None:
+    for table in (frame(timestamp=20240503), frame(timestamp=20240503).astype("Int64")):
+        assert read_interactions(table)["timestamp"].tolist() == [20240503] * 3
+        when = read_interactions(table, date_format="%Y%m%d")["timestamp"]
+        assert when.tolist() == [pd.Timestamp(2024, 5, 3)] * 3
+    for wrong in ("mixed", "%Q", "ISO8601"):
+        with pytest.raises(ValueError, match=f"date_format='{wrong}'.*'%d/%m/%Y'"):
+            read_interactions(frame(timestamp="03/04/2021"), date_format=wrong)

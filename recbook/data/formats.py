@@ -26,6 +26,8 @@ from recbook.memory import check_memory
 __all__ = ["read_table"]
 
 _DELIMITERS = [",", "\t", ";", "|", "::"]
+_LONGEST_LINE = 100_000  # letters
+_HEADS = {"userid", "itemid", "movieid", "rating", "timestamp"}  # what a header line may hold
 
 
 def read_table(
@@ -40,7 +42,7 @@ def read_table(
         return source
     if not isinstance(source, str | os.PathLike):
         return _from_library(source)
-    path = check_path("source", source).expanduser()
+    path = Path(os.path.expanduser(check_path("source", source)))
     content = _content(path)
     if content[:4] == b"PAR1":
         return _parquet(path, content)
@@ -126,12 +128,14 @@ def _text(path: Path, content: bytes, encoding: str | None) -> str:
         raise ValueError(
             f"got encoding={encoding!r}, expected one that Python has, e.g. 'latin-1'"
         ) from None
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         if encoding is not None or wide:
-            line = content[: error.start].count(b"\n") + 1
+            where = ""
+            if isinstance(error, UnicodeDecodeError):
+                where = f"a line {content[: error.start].count(bytes([10])) + 1} that is not "
             raise ValueError(
-                f"{path}: got a line {line} that is not {error.encoding}, expected text in that "
-                "encoding; pass the one it has, e.g. encoding='latin-1'"
+                f"{path}: got {where or 'a text that is not '}{encoding or 'utf-16'}, expected "
+                "text in that encoding; pass the one it has, e.g. encoding='latin-1'"
             ) from None
         warnings.warn(
             f"{path} is not UTF-8 and was read as latin-1, which has a letter for each byte; look "
@@ -149,7 +153,7 @@ def _json_lines(path: Path, text: str) -> pd.DataFrame:
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(
                 f"{path}: got a line {number} that is no JSON ({error}), expected an object in "
                 "each, as frame.to_json(path, orient='records', lines=True) writes them"
@@ -166,6 +170,11 @@ def _csv(
     path: Path, text: str, sep: str | None, names: Sequence[str] | None, quotes: bool
 ) -> pd.DataFrame:
     first = next(line for line in text.splitlines() if line.strip())
+    if len(first) > _LONGEST_LINE:
+        raise ValueError(
+            f"{path}: got a first line of {len(first):,} letters, expected the names of columns or "
+            "a row; end each row with a line break"
+        )
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
 
     def fields(sep: str) -> list[str]:
@@ -176,9 +185,15 @@ def _csv(
         sep = max(_DELIMITERS, key=lambda each: len(fields(each)))
     elif not sep or sep in ('"', "\n", "\r"):
         raise ValueError(f"got sep={sep!r}, expected the delimiter, e.g. ';'")
-    if len(sep) > 1:  # pandas takes a single letter
+    if len(sep) > 1 or not sep.isascii():  # pandas takes a single byte
         text, first, sep = text.replace(sep, "\x1f"), first.replace(sep, "\x1f"), "\x1f"
     header = [name.strip() for name in (fields(sep) if names is None else names)]
+    if names is not None and {*map(_plain, fields(sep))} & {*map(_plain, header), *_HEADS}:
+        raise ValueError(
+            f"{path}: got names={list(names)} and a first line that names the columns, "
+            f"{first[:80]!r}, expected a row; leave names out, and say which column is which, e.g. "
+            "user_id='visitor'"
+        )
     if twice := sorted({name for name in header if name and header.count(name) > 1}):
         raise ValueError(f"{path}: got the column {twice[0]!r} twice, expected each once")
     width = len(fields(sep))
@@ -226,3 +241,8 @@ def _csv(
             error.add_note("frame is pd.read_csv(path, dtype=str, na_filter=False)")
             raise error
     return frame
+
+
+def _plain(name: str) -> str:
+    """A column's name without what writers differ in: userId, user_id and "User ID" are one."""
+    return "".join(filter(str.isalnum, name)).lower()

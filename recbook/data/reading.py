@@ -48,7 +48,7 @@ def read_interactions(
         ids: ``"text"`` or ``"number"``, for both columns; None is text from a file, and as they
             are from a table.
         date_format: how dates are written, e.g. ``"%d/%m/%Y"``; None takes ISO 8601
-            (``2021-04-03 18:30``). Dates with an offset become UTC. Numbers stay numbers.
+            (``2021-04-03 18:30``), and numbers stay numbers. Dates with an offset become UTC.
         duplicates: what is done where a user has an item twice: ``"refuse"``; keep the ``"first"``
             or the ``"last"`` row by time, or by place where there is no time; ``"count"`` keeps the
             last and adds a column ``count``.
@@ -84,8 +84,15 @@ def read_interactions(
         check_kind(name, value, kind)
     for name in columns:
         check_kind(name, columns[name], str if name in _PAIR else (str, type(None)))
+    if date_format is not None and "%" not in date_format:  # "mixed" takes 03/04 for March
+        raise ValueError(f"got date_format={date_format!r}, expected one such as '%d/%m/%Y'")
     frame = read_table(source, sep, encoding, names, quotes)
     is_file = isinstance(source, str | os.PathLike)
+    if frame.columns.nlevels > 1 or frame.columns.has_duplicates:
+        raise ValueError(
+            f"got the columns {list(frame.columns)[:6]}, expected names on one level, each once; "
+            "rename them first, frame.columns = [...]"
+        )
     frame = _renamed(frame, columns)
     needed = [name for name in _KNOWN if name in frame or name in _PAIR]
     _check_columns(frame, needed)
@@ -97,9 +104,9 @@ def read_interactions(
         frame["rating"] = _numbers(frame["rating"])
     if "timestamp" in frame:
         frame["timestamp"] = _times(frame["timestamp"], date_format)
-    if duplicates != "refuse":
-        frame = _without_duplicates(frame, duplicates)
     try:
+        if duplicates != "refuse":
+            frame = _without_duplicates(frame, duplicates)
         check_frame(frame)
     except ValueError as error:
         if is_file:
@@ -207,8 +214,8 @@ def _renamed(frame: pd.DataFrame, columns: dict[str, str | None]) -> pd.DataFram
 def _check_columns(frame: pd.DataFrame, needed: list[str]) -> None:
     if missing := [name for name in needed if name not in frame]:
         raise ValueError(
-            f"got columns {list(frame.columns)}, expected {needed} ({missing} missing); name them "
-            "to read_interactions, e.g. user_id='visitor'. Where a file has no header line: "
+            f"got columns {list(frame.columns)!r:.200}, expected {needed} ({missing} missing); say "
+            "which they are, e.g. user_id='visitor'. Where a file has no header line: "
             "names=['user_id', 'item_id', ...]; where its delimiter is none of , ; | :: and tab: "
             "sep=..."
         )
@@ -218,7 +225,10 @@ def _check_columns(frame: pd.DataFrame, needed: list[str]) -> None:
 
 def _check_ids(column: pd.Series) -> None:
     name = column.name
-    ids = pd.Series(np.asarray(column.unique()))
+    try:
+        ids = pd.Series(np.asarray(column.unique()))
+    except TypeError:  # lists, dicts
+        ids = column.iloc[:1]
     kind = pd.api.types.infer_dtype(ids)
     if kind not in ("integer", "string"):
         whole = kind == "floating" and bool((ids % 1 == 0).all())
@@ -275,7 +285,7 @@ def _ids(column: pd.Series, to: str) -> pd.Series:
         kind = pd.api.types.infer_dtype(column)
         return column.astype(str) if kind in ("integer", "mixed-integer") else column
     text = column.astype(str).str.strip()
-    if (wrong := text[~text.str.fullmatch(r"[-+]?\d{1,18}")]).any():
+    if len(wrong := text[~text.str.fullmatch(r"[-+]?\d{1,18}")]):
         raise ValueError(
             f"column {column.name!r}: got the id {wrong.iloc[0]!r} in row {wrong.index[0] + 1}, "
             "expected whole numbers; leave out ids='number', and ids are text"
@@ -305,17 +315,25 @@ def _numbers(column: pd.Series) -> pd.Series:
 
 def _times(column: pd.Series, date_format: str | None) -> pd.Series:
     """Numbers, or dates in UTC without their offset."""
-    if pd.api.types.is_numeric_dtype(column.dtype):
-        return column
     given = _given(column)
     kind = pd.api.types.infer_dtype(given, skipna=True)
-    if kind in ("integer", "floating", "mixed-integer-float", "decimal"):  # as JSON lines have them
-        return pd.to_numeric(given)
-    if date_format is None and kind == "string":
+    if date_format is None:
+        if pd.api.types.is_numeric_dtype(column.dtype):
+            return column
+        if kind in ("integer", "floating", "mixed-integer-float", "decimal"):  # as in JSON lines
+            return pd.to_numeric(given)
         numbers = pd.to_numeric(given, errors="coerce")
-        if numbers.notna().equals(given.notna()):
+        if kind == "string" and numbers.notna().equals(given.notna()):
             return numbers
-    dates = pd.to_datetime(given, format=date_format or "ISO8601", errors="coerce", utc=True)
+    elif kind == "integer":  # such as 20210403
+        given = given.map(str, na_action="ignore")
+    try:
+        dates = pd.to_datetime(given, format=date_format or "ISO8601", errors="coerce", utc=True)
+    except ValueError as error:
+        raise ValueError(
+            f"got date_format={date_format!r}, which says no date ({error}), expected one such as "
+            "'%d/%m/%Y'"
+        ) from None
     if len(wrong := given[dates.isna() & given.notna()]):
         expected = date_format or "all numbers, or all dates as 2021-04-03 18:30"
         raise ValueError(
@@ -328,6 +346,9 @@ def _times(column: pd.Series, date_format: str | None) -> pd.Series:
 
 def _without_duplicates(frame: pd.DataFrame, rule: str) -> pd.DataFrame:
     """One row a pair, in the old order."""
+    for name in _PAIR:
+        if frame[name].notna().all():
+            _check_ids(frame[name])
     first = rule == "first"
     count = frame.groupby(_PAIR, dropna=False)["user_id"].transform("size")
     if "timestamp" in frame:
