@@ -129,8 +129,9 @@ def evaluate(
     Raises:
         TypeError: on what is no recommender, or no :class:`Interactions`.
         ValueError: where ``target`` is empty, has a pair in common with ``seen`` or another size,
-            ``k`` is not in ``1 .. num_items``, ``block`` is below 1, or the scores have a wrong
-            shape or a NaN.
+            a part of it is what the model was fitted on (all of it may be: that is how well it
+            fits), ``k`` is not in ``1 .. num_items``, ``block`` is below 1, or the scores have a
+            wrong shape or a NaN.
 
     Reference: Järvelin and Kekäläinen, Cumulated gain-based evaluation, TOIS 20(4), 2002, for NDCG.
     """
@@ -147,6 +148,13 @@ def evaluate(
     if seen is not None:
         check_part("seen", seen, target.num_users, target.num_items, empty=True)
         num_unknown = int((seen.user_degree[users] == 0).sum())
+    if (fitted_on := getattr(recommender, "fitted_on", None)) is not None:
+        leaked = int(target.is_in(fitted_on).sum())
+        if 0 < leaked < len(target):
+            raise ValueError(
+                f"target: got {leaked:,} pairs of {len(target):,} that the model was fitted on, "
+                "expected none; pass the parts of the split that it was fitted on, or fit it anew"
+            )
     discount = 1 / torch.log2(torch.arange(k, dtype=torch.float64) + 2)
     ideal = torch.cat([torch.zeros(1, dtype=torch.float64), discount.cumsum(0)])
     parts = []

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from recbook import models
 from recbook.checks import check_kind, check_path
-from recbook.data import Interactions, Split
+from recbook.data import Interactions, Split, pairs_digest
 from recbook.files import atomic_file
 from recbook.models import BaseRecommender, EmbeddingModel
 
@@ -44,19 +44,14 @@ def save(model: BaseRecommender, split: Split, path: str | Path) -> Path:
 
     Raises:
         TypeError: on what is no recommender of recbook, or ids of another type.
-        ValueError: where model and split have other sizes.
+        ValueError: where the model was made on another split.
         RuntimeError: on a model that is not ready to score.
     """
     check_kind("model", model, BaseRecommender, hint="see recbook.models")
     check_kind("split", split, Split)
     path = check_path("path", path)
     model.positions([])  # raises where nothing is fitted
-    ours, theirs = ((one.num_users, one.num_items) for one in (model, split.train))
-    if ours != theirs:
-        raise ValueError(
-            f"got a model of {ours[0]} users and {ours[1]} items, and a split of {theirs[0]} and "
-            f"{theirs[1]}, expected the split that it was made on"
-        )
+    split.check_made_here(model)
     stored, tensors = _take_apart(model)
     for name, part in split.parts.items():
         tensors[f"split.{name}"] = torch.stack([part.user, part.item])
@@ -74,9 +69,11 @@ def save(model: BaseRecommender, split: Split, path: str | Path) -> Path:
         "num_users": model.num_users,
         "num_items": model.num_items,
         "num_dropped": split.num_dropped,
+        "fitted_on_train": model.fitted_on is not None
+        and pairs_digest(model.fitted_on) == pairs_digest(split.train),
     }
     try:
-        header = json.dumps(about)
+        header = json.dumps(about, default=np.generic.item)  # NumPy's numbers as Python's
     except TypeError as error:
         raise TypeError(
             f"got a {type(model).__name__} whose settings JSON cannot hold ({error}), expected "
@@ -143,7 +140,9 @@ def load(path: str | Path, kind: type[BaseRecommender] | None = None) -> tuple[A
         ids.get("item_ids"),
         about["num_dropped"],
     )
-    return _put_together(cls, about["model"], tensors), split
+    model = _put_together(cls, about["model"], tensors)
+    model.fitted_on = split.train if about["fitted_on_train"] else None
+    return model, split
 
 
 def _take_apart(model: BaseRecommender) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -163,6 +162,8 @@ def _take_apart(model: BaseRecommender) -> tuple[dict[str, Any], dict[str, Tenso
     stored: dict[str, Any] = {}
     tensors = {}
     for name, value in vars(model).items():
+        if name == "fitted_on":
+            continue
         if isinstance(value, csr_array):
             stored[name] = {"csr": list(value.shape)}
             for part in ("data", "indices", "indptr"):

@@ -204,3 +204,16 @@ def test_a_report_shows_what_it_has_left_out_only_where_there_is_some() -> None:
         unknown, tied = counts
         report = RankingReport(20, pd.DataFrame(row), num_unknown=unknown, num_tied=tied)
         assert repr(report) == f"RankingReport({shown}{more})"
+
+
+def test_a_model_that_was_fitted_on_a_part_of_the_target() -> None:
+    train = Interactions.from_pairs([0, 0, 1], [0, 1, 1], 3, 4)
+    model = Popularity().fit(train)
+    rest = Interactions.from_pairs([0, 1, 2], [2, 3, 1], 3, 4)
+    assert evaluate(model, train, rest, k=2).recall == pytest.approx(2 / 3)
+    another = Interactions.from_pairs([0, 1, 2], [0, 3, 1], 3, 4)  # as another seed's test part
+    with pytest.raises(ValueError, match="got 1 pairs of 3 that the model was fitted on"):
+        evaluate(model, None, another, k=2)
+    assert evaluate(model, None, train, k=2).recall == 1  # how well it fits
+    with pytest.raises(ValueError, match="got 3 users and 4 items, expected 2 "):
+        evaluate(model, None, Interactions.from_pairs([0, 1], [2, 3], 2, 4), k=2)

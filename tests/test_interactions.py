@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import recbook
 from recbook.data import Interactions, Split, given_split, pairs_digest
 from recbook.ledger import FOLDER, read_entry, split_digest
+from recbook.models import EASE
 
 
 @settings(deadline=None)
@@ -154,3 +155,22 @@ def test_a_split_says_what_it_holds() -> None:
     assert repr(split) == "Split(2 users, 2 items: train 2, test 2 (1,200 dropped))"
     assert split.user_ids[split.train.user.numpy()].tolist() == ["a", "b"]
     assert repr(one) == "Interactions(2 of 2 users with 2 items)"
+
+
+def test_pairs_that_a_part_has() -> None:
+    part = Interactions.from_pairs([0, 1, 1], [2, 0, 1], 2, 3)
+    one, two = (Interactions.from_pairs([n], [2 - 2 * n], 2, 3) for n in (0, 1))
+    assert part.is_in().tolist() == [False] * 3
+    assert part.is_in(one).tolist() == [True, False, False]
+    assert part.is_in(one, two).tolist() == [True, True, False]
+    with pytest.raises(ValueError, match="got 2 users and 4 items, expected 2 and 3"):
+        part.is_in(Interactions.from_pairs([0], [3], 2, 4))
+
+
+def test_where_tensors_are_made_elsewhere() -> None:
+    train = Interactions.from_pairs([0, 0, 1], [0, 1, 1])
+    with (
+        torch.device("meta"),
+        pytest.raises(RuntimeError, match=r"set_default_device\('meta'\), expected 'cpu'"),
+    ):
+        EASE().fit(train)

@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import pandas as pd
 import pytest
 import torch
 from safetensors import torch as safetensors
+from torch import Tensor
 
 import recbook
-from recbook import files
+from recbook import files, load, save
 from recbook.data import Interactions, Split, given_split, random_split
 from recbook.models import EASE, LightGCN, MatrixFactorization, Popularity
 from recbook.testing import check_recommender
@@ -318,3 +320,42 @@ def test_ids_beyond_what_a_file_holds(toy: Interactions, tmp_path: Path) -> None
     objects = Split(toy, user_ids=np.array([5, 6, 7], dtype=object))
     _, again = recbook.load(recbook.save(model, objects, tmp_path / "model"))
     assert again.user_ids.tolist() == [5, 6, 7]
+
+
+def test_a_model_and_another_split(tmp_path: Path) -> None:
+    """Of the same size: the same data split anew, or other data."""
+    user, item = torch.cartesian_prod(torch.arange(6), torch.arange(5)).T
+
+    def part(rows: Tensor) -> Interactions:
+        return Interactions(user[rows], item[rows], 6, 5)
+
+    order = torch.randperm(30, generator=torch.Generator().manual_seed(0))
+    one = Split(part(order[:10]), test=part(order[10:20]))
+    anew = Split(part(order[5:15]), test=part(order[:5]), val=part(order[15:20]))
+    other = Split(part(order[5:15]), test=part(order[15:]))
+    for model in (Popularity().fit(one.train), LightGCN(6, 5, embedding_dim=2)):
+        if isinstance(model, LightGCN):
+            train(model, one, epochs=1)
+        expected = one.recommend(model, [0, 1])
+        assert anew.recommend(model, [0], again=True).equals(one.recommend(model, [0], again=True))
+        for use in (partial(other.recommend, model, [0]), partial(save, model, other, "no")):
+            with pytest.raises(ValueError, match="fitted on 5 pairs that are in no part of this"):
+                use()
+        again, _ = load(save(model, one, tmp_path / "model"))
+        assert one.recommend(again, [0, 1]).equals(expected)
+        assert torch.equal(again.fitted_on.user, one.train.user)
+        with pytest.raises(ValueError, match="fitted on 5 pairs"):
+            other.recommend(again, [0])
+        everything = Split(part(order[:20]))
+        again, _ = load(save(model, everything, tmp_path / "model"))
+        assert again.fitted_on is None
+
+
+def test_numbers_of_numpy_are_saved(toy: Interactions, tmp_path: Path) -> None:
+    model = EASE(reg=np.float32(10)).fit(toy)
+    again, _ = load(save(model, Split(toy), tmp_path / "model"))
+    assert again.reg == 10 and torch.equal(again.score([0]), model.score([0]))
+    small = LightGCN(np.int64(toy.num_users), toy.num_items, np.int64(2), num_layers=np.int64(1))
+    train(small, Split(toy), epochs=1)
+    again, _ = load(save(small, Split(toy), tmp_path / "model"))
+    assert type(again.num_layers) is int

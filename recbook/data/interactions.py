@@ -12,7 +12,13 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from recbook.checks import check_count, check_kind, check_positions, check_tensor
+from recbook.checks import (
+    check_count,
+    check_default_device,
+    check_kind,
+    check_positions,
+    check_tensor,
+)
 from recbook.memory import check_memory
 from recbook.sparse import row_entries
 
@@ -138,6 +144,21 @@ class Interactions:
         row, entry = row_entries(indptr, users)
         return row, items[entry]
 
+    def is_in(self, *parts: Interactions) -> Tensor:
+        """For each pair whether one of these parts has it, ``bool`` of shape ``(n,)``.
+
+        Raises:
+            TypeError, ValueError: on what are no parts of the same size.
+
+        >>> all_three = Interactions.from_pairs([0, 0, 1], [0, 1, 1])
+        >>> all_three.is_in(Interactions.from_pairs([0, 1], [1, 1]))
+        tensor([False,  True,  True])
+        """
+        for part in parts:
+            check_part("parts", part, self.num_users, self.num_items, empty=True)
+        mine, *theirs = (part.user * part.num_items + part.item for part in (self, *parts))
+        return torch.isin(mine, torch.cat([mine[:0], *theirs]))
+
     @property
     def matrix(self) -> csr_array:
         """Ones at the pairs, in doubles, sparse, shape ``(num_users, num_items)``."""
@@ -178,7 +199,9 @@ def check_part(
     Raises:
         TypeError: on anything but :class:`Interactions`.
         ValueError: on another number of users or items, or where there is no pair.
+        RuntimeError: where tensors are made elsewhere than on the CPU unless one says so.
     """
+    check_default_device()
     check_kind(
         name, part, Interactions, hint="see Interactions.from_pairs, or the parts of a Split"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import warnings
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from recbook.checks import check_choice, check_count, check_kind, check_positions
 from recbook.data.interactions import Interactions, check_part
+from recbook.data.lookup import beside, similar
 from recbook.ranking import best_items, check_scores
 
 __all__ = ["Split"]
@@ -114,7 +114,7 @@ class Split:
         if (found < 0).any():
             wrong = array[found < 0][0]
             raise ValueError(
-                f"{name}: got {wrong!r}, expected an id of the split; {_similar(wrong, ids)}"
+                f"{name}: got {wrong!r}, expected an id of the split; {similar(wrong, ids)}"
             )
         return torch.from_numpy(found)
 
@@ -146,7 +146,8 @@ class Split:
 
         Raises:
             TypeError: on what is no recommender or no table.
-            ValueError: on ids that are not in the split, or a ``k`` below 1.
+            ValueError: on ids that are not in the split, a model that was made on another, or a
+                ``k`` below 1.
 
         >>> train = Interactions.from_pairs([0, 0, 1], [0, 1, 0])
         >>> split = Split(train, user_ids=np.array(["ann", "bob"]), item_ids=np.array(["a", "b"]))
@@ -159,17 +160,12 @@ class Split:
                 f"got model={model!r:.80}, expected a recommender that is fitted or trained, which "
                 "has score(users)"
             )
-        size = self.train.num_users, self.train.num_items
-        its_own = getattr(model, "num_users", size[0]), getattr(model, "num_items", size[1])
-        if its_own != size:
-            raise ValueError(
-                f"got a model of {its_own[0]} users and {its_own[1]} items, and a split of "
-                f"{size[0]} and {size[1]}, expected the split that it was made on"
-            )
+        self.check_made_here(model)
         check_kind("again", again, bool)
         position = self.position(users=users)
-        k = min(check_count("k", k), size[1])
-        score = check_scores(model.score(position), len(position), size[1]).detach().cpu()
+        num_items = self.train.num_items
+        k = min(check_count("k", k), num_items)
+        score = check_scores(model.score(position), len(position), num_items).detach().cpu()
         had = [part.pairs_of(position) for part in (self.train, self.val) if part is not None]
         known = getattr(model, "known_users", None)
         lists = best_items(
@@ -204,7 +200,30 @@ class Split:
                     f"{f' and {len(names) - 5} more' if len(names) > 5 else ''}: {why}",
                     stacklevel=2,
                 )
-        return frame if items is None else _beside(frame, items)
+        return frame if items is None else beside(frame, items)
+
+    def check_made_here(self, model: Any) -> None:
+        """Refuse a model of another size, or one that was fitted on pairs that no part has.
+
+        Raises:
+            ValueError: on such a model.
+        """
+        size = self.train.num_users, self.train.num_items
+        its_own = getattr(model, "num_users", size[0]), getattr(model, "num_items", size[1])
+        if its_own != size:
+            raise ValueError(
+                f"got a model of {its_own[0]} users and {its_own[1]} items, and a split of "
+                f"{size[0]} and {size[1]}, expected the split that it was made on"
+            )
+        fitted_on = getattr(model, "fitted_on", None)
+        if fitted_on is None or fitted_on is self.train:
+            return
+        strange = int((~fitted_on.is_in(*self.parts.values())).sum())
+        if strange:
+            raise ValueError(
+                f"got a model that was fitted on {strange:,} pairs that are in no part of this "
+                "split, expected the split that it was made on"
+            )
 
     def __repr__(self) -> str:
         dropped = {name: number for name, number in self.num_dropped.items() if number}
@@ -216,43 +235,3 @@ class Split:
             f"Split({self.train.num_users:,} users, {self.train.num_items:,} items: "
             f"{', '.join(parts)})"
         )
-
-
-def _beside(frame: pd.DataFrame, items: Any) -> pd.DataFrame:
-    """Lists with what a table says of their items."""
-    check_kind("items", items, pd.DataFrame)
-    taken = [name for name in frame if name in items and name != "item_id"]
-    if "item_id" not in items or items["item_id"].duplicated().any() or taken:
-        raise ValueError(
-            f"items: got columns {list(items)}, expected item_id, each once, and others than "
-            f"{[name for name in frame if name != 'item_id']}; rename or drop the rest"
-        )
-    where = pd.Index(items["item_id"]).get_indexer(
-        pd.Index(frame["item_id"].tolist(), dtype=object)
-    )
-    if (where < 0).any():
-        lost = frame["item_id"].tolist()[int(np.flatnonzero(where < 0)[0])]
-        raise ValueError(
-            f"items: got no row for {lost!r}, which is listed, expected one for each; "
-            f"{_similar(lost, items['item_id'].to_numpy())}, e.g. items.astype({{'item_id': "
-            f"{type(lost).__name__}}}) where one is text and the other is not"
-        )
-    others = items.drop(columns="item_id").iloc[where].reset_index(drop=True)
-    return pd.concat([frame, others], axis=1)
-
-
-def _similar(wrong: Any, ids: np.ndarray) -> str:
-    """What may have been meant by an id that is not there."""
-    text = bool(len(ids)) and isinstance(ids[0], str)
-    if not text:
-        if isinstance(wrong, str) and wrong.isdecimal() and int(wrong) in ids:
-            return f"ids are numbers here: {int(wrong)}, not text"
-        return f"ids are whole numbers from {min(ids, default=0)} to {max(ids, default=0)} here"
-    names = ids.tolist()
-    if str(wrong) in names:
-        return f"ids are text here: {str(wrong)!r}, not a number"
-    lower = {name.lower(): name for name in names[:100_000]}
-    near = difflib.get_close_matches(str(wrong).lower(), lower, n=3)
-    if near:
-        return f"did you mean {' or '.join(repr(lower[name]) for name in near)}?"
-    return f"ids are text here, e.g. {', '.join(map(repr, names[:3]))}"

@@ -28,19 +28,23 @@ class BaseRecommender(ABC):
         num_items: number of items.
         known_users: true for the users of whom it has learned something, ``bool`` of shape
             ``(num_users,)``; None where that is not known.
+        fitted_on: what it was fitted or trained on; None where that is not known. With it
+            ``evaluate``, ``split.recommend`` and ``save`` see that they are given another split.
     """
 
     num_users: int
     num_items: int
     known_users: Tensor | None
+    fitted_on: Interactions | None = None
 
     @abstractmethod
     def score(self, users: Tensor) -> Tensor:
         """Scores of all items for some users, shape ``(len(users), num_items)``."""
 
     def remember(self, train: Interactions) -> None:
-        """Note the sizes of what is fitted, and who has an item in it."""
+        """Note what is fitted on, its sizes, and who has an item in it."""
         check_part("train", train)
+        self.fitted_on = train
         self.num_users, self.num_items = train.num_users, train.num_items
         self.known_users = train.user_degree > 0
 
@@ -168,6 +172,7 @@ class EmbeddingModel(nn.Module, BaseRecommender):
     def keep(self, final_user: Tensor, final_item: Tensor, known_users: Tensor | None) -> None:
         """Keep final embeddings for ``score``, as those that the parameters give now."""
         self.final_user, self.final_item, self.known_users = final_user, final_item, known_users
+        self.fitted_on = None  # train knows more
         self._made_of = self._versions()
 
     @property

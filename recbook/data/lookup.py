@@ -1,0 +1,53 @@
+"""Raw ids: what a table says of them, and what may have been meant by one that is not there."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recbook.checks import check_kind
+
+__all__ = ["beside", "similar"]
+
+
+def beside(frame: pd.DataFrame, items: Any) -> pd.DataFrame:
+    """Lists with what a table says of their items."""
+    check_kind("items", items, pd.DataFrame)
+    taken = [name for name in frame if name in items and name != "item_id"]
+    if "item_id" not in items or items["item_id"].duplicated().any() or taken:
+        raise ValueError(
+            f"items: got columns {list(items)}, expected item_id, each once, and others than "
+            f"{[name for name in frame if name != 'item_id']}; rename or drop the rest"
+        )
+    where = pd.Index(items["item_id"]).get_indexer(
+        pd.Index(frame["item_id"].tolist(), dtype=object)
+    )
+    if (where < 0).any():
+        lost = frame["item_id"].tolist()[int(np.flatnonzero(where < 0)[0])]
+        raise ValueError(
+            f"items: got no row for {lost!r}, which is listed, expected one for each; "
+            f"{similar(lost, items['item_id'].to_numpy())}, e.g. items.astype({{'item_id': "
+            f"{type(lost).__name__}}}) where one is text and the other is not"
+        )
+    others = items.drop(columns="item_id").iloc[where].reset_index(drop=True)
+    return pd.concat([frame, others], axis=1)
+
+
+def similar(wrong: Any, ids: np.ndarray) -> str:
+    """What may have been meant by an id that is not there."""
+    text = bool(len(ids)) and isinstance(ids[0], str)
+    if not text:
+        if isinstance(wrong, str) and wrong.isdecimal() and int(wrong) in ids:
+            return f"ids are numbers here: {int(wrong)}, not text"
+        return f"ids are whole numbers from {min(ids, default=0)} to {max(ids, default=0)} here"
+    names = ids.tolist()
+    if str(wrong) in names:
+        return f"ids are text here: {str(wrong)!r}, not a number"
+    lower = {name.lower(): name for name in names[:100_000]}
+    near = difflib.get_close_matches(str(wrong).lower(), lower, n=3)
+    if near:
+        return f"did you mean {' or '.join(repr(lower[name]) for name in near)}?"
+    return f"ids are text here, e.g. {', '.join(map(repr, names[:3]))}"
