@@ -19,6 +19,7 @@ from torch import Tensor
 __all__ = [
     "check_choice",
     "check_count",
+    "check_default_device",
     "check_device",
     "check_kind",
     "check_number",
@@ -139,13 +140,23 @@ def check_device(name: str, value: Any) -> torch.device:
         device = torch.device(value)
     except RuntimeError as error:
         raise ValueError(f"got {name}={value!r}, {expected}") from error
-    numbered = f"{device.type}:{device.index or 0}"
-    if device.type not in ("cpu", "mps", "cuda") or not {numbered, device.type} & {*there}:
+    numbered = {name if ":" in name else f"{name}:0" for name in there}
+    if f"{device.type}:{device.index or 0}" not in numbered:
         raise ValueError(
             f"got {name}={str(value)!r}, {expected}; leave {name} out, or install a PyTorch that "
             "was built for it"
         )
     return device
+
+
+def check_default_device() -> None:
+    """The device on which PyTorch makes tensors, where nobody says which."""
+    device = torch.get_default_device()
+    if device.type != "cpu":
+        raise RuntimeError(
+            f"got torch.set_default_device({str(device)!r}), expected 'cpu', where pairs, graphs "
+            f"and lists are; set it back, and pass device={str(device)!r} to train"
+        )
 
 
 def check_positions(name: str, values: Any, number: int | None = None, hint: str = "") -> Tensor:

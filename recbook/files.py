@@ -41,9 +41,15 @@ def atomic_file(path: str | Path, previous: str | Path | None = None) -> Iterato
     path = check_path("path", path, file=True)
     previous = None if previous is None else check_path("previous", previous, file=True)
     new = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with open(new, "xb") as file:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(new, "xb")  # noqa: SIM115
+    except OSError as error:
+        raise OSError(
+            error.errno, f"{path} cannot be written ({error.strerror}); name a file elsewhere"
+        ) from error
+    try:
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())

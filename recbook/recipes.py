@@ -59,6 +59,12 @@ def check_training(model: EmbeddingModel, split: Split, settings: dict[str, Any]
             f"the model has {model.num_users} users and {model.num_items} items, the split "
             f"{train.num_users} and {train.num_items}; build it with the split's"
         )
+    weight = model.embedding.weight
+    if weight.dtype != torch.float32 or weight.device.type == "meta":
+        raise ValueError(
+            f"got a model of {weight.dtype} on {str(weight.device)!r}, expected torch.float32 on a "
+            "device with memory; call model.float(), or build it anew"
+        )
     check_settings(None if val is None else model.num_items, **settings)
     check_part("split.train", train)
     first = settings["initial_embeddings"]

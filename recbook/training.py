@@ -55,8 +55,7 @@ class History:
     best_epoch: int | None
 
     def __repr__(self) -> str:
-        loss = float(self.frame["loss"].iloc[-1])
-        best = ""
+        loss, best = float(self.frame["loss"].iloc[-1]), ""
         if self.best_epoch is not None:
             recall = float(self.frame["recall"][self.best_epoch])
             best = f", best epoch {self.best_epoch} with validation recall {recall:.4f}"
@@ -126,9 +125,9 @@ def train(
         initial_embeddings: the layer-0 embeddings to begin with: ``"random"``; ``"smooth"``, those
             of :func:`recbook.graph.smooth_start` (of a graph with too few users or items for them,
             random ones); or a tensor of shape ``(num_users + num_items, embedding_dim)``.
-        checkpoint: a file that is written after each epoch; see :mod:`recbook.checkpoint`. Where it
-            is there already, training goes on from it, and ends like a run that was never stopped,
-            bit for bit. More ``epochs`` than it was made with are trained as well.
+        checkpoint: a file, written at once and after each epoch; see :mod:`recbook.checkpoint`.
+            Where it is there already, training goes on from it, and ends like a run that was never
+            stopped, bit for bit. More ``epochs`` than it was made with are trained as well.
         device: where to train, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``; the model moves
             there and stays. None trains where the model is.
 
@@ -178,6 +177,7 @@ def train(
     if run.best_state is not None:
         model.load_state_dict(run.best_state)
     model.finalize(run.adj)
+    model.fitted_on = split.train
     return History(pd.DataFrame(run.rows).set_index("epoch", drop=False), run.best_epoch)
 
 
@@ -240,11 +240,11 @@ class _Run:
         batches = self.batches()
         total = torch.zeros((), device=self.device)
         self.model.train()
-        with _seeded(self.settings["seed"] + epoch, self.device):
+        with torch.enable_grad(), _seeded(self.settings["seed"] + epoch, self.device):
             for batch in batches:
                 total += self.step(batch)
         mean_loss = total.item() / len(batches)
-        check_finite(mean_loss, epoch, self.settings["lr"])
+        check_finite(mean_loss, epoch, self.settings["lr"], self.settings["reg"])
         return {"epoch": epoch, "loss": mean_loss, "seconds": time.perf_counter() - began}
 
     def validate(self, epoch: int) -> dict[str, float]:
@@ -284,14 +284,17 @@ class _Run:
         if (state := checkpoints.read(path, self.identity)) is not None:
             vars(self).update(state["run"])
             checkpoints.restore(state, self.model, self.optimizer, self.generator)
+        else:
+            self.save(path)  # where nothing can be written, that is said before the first epoch
         checkpoints.check_epochs(path, len(self.rows), self.settings["epochs"])
 
 
-def check_finite(loss: float, epoch: int, lr: float) -> None:
+def check_finite(loss: float, epoch: int, lr: float, reg: float) -> None:
     """Raise a FloatingPointError where training has diverged."""
     if not math.isfinite(loss):
+        smaller = "reg" if reg > 1 else "lr"
         raise FloatingPointError(
-            f"the loss is {loss} in epoch {epoch} with lr={lr}; try a smaller lr"
+            f"the loss is {loss} in epoch {epoch} with {lr=} and {reg=}; try a smaller {smaller}"
         )
 
 
@@ -305,7 +308,9 @@ def _check_memory(
     if settings["loss"] != "softmax":
         rows, size = 2 + settings["num_negatives"], settings["batch_size"]
         triplets = max(1, len(train) // size) * size
-        check_memory({"an epoch's triplets": (rows, triplets, 8 + 8)}, "use a smaller batch_size")
+        fewer = "use a smaller batch_size or fewer negatives"
+        check_memory({"an epoch's triplets": (rows, triplets, 8 + 8)}, fewer)
+        check_memory({"vectors of a step": (rows, size, dim, 3, 4)}, fewer, device)
     layers = 3 if getattr(model, "num_layers", 0) else 2  # the last, the next, their sum
     check_memory(
         {

@@ -387,3 +387,26 @@ def test_killed_ten_times_it_ends_bit_for_bit_as_never_killed(tmp_path: Path) ->
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)
     assert done.stdout == "the same after 10\n", done.stderr
+
+
+def test_where_nothing_can_be_written_that_is_said_before_the_first_epoch(
+    clusters: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(training._Run, "train_epoch", None)
+    with pytest.raises(OSError, match=r"run cannot be written \(.*\); name a file elsewhere"):
+        train(
+            LightGCN(40, 40, embedding_dim=8),
+            clusters,
+            epochs=1,
+            checkpoint=tmp_path / "file" / "run",
+        )
+
+
+def test_what_a_model_was_fitted_on_before_makes_no_other_run(
+    clusters: Split, tmp_path: Path
+) -> None:
+    model = LightGCN(40, 40, embedding_dim=8)
+    for epochs in (1, 2):  # the second goes on from the first, with a model that is no longer new
+        history = train(model, clusters, epochs=epochs, checkpoint=tmp_path / "run")
+    assert len(history.frame) == 2

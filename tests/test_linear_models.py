@@ -179,3 +179,11 @@ def test_ials_is_the_librarys_with_fifteen_sweeps(original: Split, settings: dic
     for wrong in ({"factors": 0}, {"alpha": 0}, {"regularization": -0.1}):
         with pytest.raises(ValueError, match=f"got {next(iter(wrong))}="):
             ImplicitALS(**wrong)
+
+
+def test_a_penalty_too_small_for_doubles() -> None:
+    twins = Interactions.from_pairs([0, 0, 1, 1], [0, 1, 0, 1])
+    with pytest.raises(ValueError, match=r"reg=1e-20, with which .* is singular.* e\.g\. 100"):
+        EASE(reg=1e-20).fit(twins)
+    with pytest.raises(ValueError, match=r"'regularization': 1e\+38}.*no solution in floats"):
+        ImplicitALS(2, regularization=1e38).fit(twins)

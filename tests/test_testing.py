@@ -155,17 +155,6 @@ def test_scores_of_a_state_that_is_gone(some: Interactions) -> None:
         check_recommender(model, some)
 
 
-@pytest.mark.cuda
-@pytest.mark.parametrize("name", TRAINED)
-def test_training_on_a_gpu(name: str, some: Interactions) -> None:
-    if not torch.cuda.is_available():
-        pytest.skip("no GPU here")
-    kind, settings = TRAINED[name]
-    model = kind(30, 20, embedding_dim=8)
-    train(model, Split(some), epochs=3, device="cuda", **settings)
-    check_recommender(model, some)
-
-
 @pytest.mark.parametrize("model", FITTED[1:], ids=lambda model: type(model).__name__)
 def test_memory_is_asked_for_before_it_is_taken(
     model: Any, some: Interactions, monkeypatch: pytest.MonkeyPatch
@@ -176,3 +165,20 @@ def test_memory_is_asked_for_before_it_is_taken(
         fresh.fit(some)
     with pytest.raises(RuntimeError, match="knows nothing yet: call fit"):
         fresh.score(torch.tensor([0]))
+
+
+def test_a_class_is_no_model(some: Interactions) -> None:
+    with pytest.raises(TypeError, match="got the class Popularity, expected a model that is fitt"):
+        check_recommender(Popularity, some)
+
+
+def test_users_after_the_fiftieth_are_asked_for(some: Interactions) -> None:
+    class Late(Alphabet):
+        def score(self, users: Tensor) -> Tensor:
+            score = super().score(users)
+            return score + 1e-3 * len(users) * (torch.as_tensor(users) > 60)[:, None]
+
+    user = torch.arange(120)
+    many = Interactions.from_pairs(user, user % 20, 120, 20)
+    with pytest.raises(AssertionError, match="one by one"):
+        check_recommender(Late().fit(many), many)

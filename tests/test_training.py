@@ -1,8 +1,10 @@
 import inspect
+import math
 import re
 from dataclasses import replace
 from itertools import chain
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +17,7 @@ from recbook.evaluation import evaluate
 from recbook.graph import smooth_start, train_adjacency
 from recbook.models import EASE, NGCF, LightGCN, MatrixFactorization, Popularity
 from recbook.recipes import RECIPES, recipe
-from recbook.training import new_adam, softmax_step, train, train_step
+from recbook.training import check_finite, new_adam, softmax_step, train, train_step
 from tests.conftest import Sealed
 
 
@@ -449,3 +451,30 @@ def test_history_says_what_happened(clusters: Split) -> None:
     )
     plain = train(small(), Split(clusters.train), epochs=1)
     assert repr(plain) == f"History(1 epochs, last loss {plain.frame['loss'][1]:.4f})"
+
+
+def test_gradients_are_taken_whatever_the_caller_has_set(clusters: Split) -> None:
+    expected, model = small(), small()
+    train(expected, clusters, epochs=1)
+    with torch.no_grad():
+        train(model, clusters, epochs=1)
+    assert torch.equal(model.embedding.weight, expected.embedding.weight)
+
+
+@pytest.mark.parametrize("to", [torch.float16, torch.float64, "meta"], ids=str)
+def test_models_of_other_numbers_or_of_none(clusters: Split, to: Any) -> None:
+    with pytest.raises(ValueError, match=r"got a model of torch\.float.* expected torch.float32"):
+        train(small().to(to), clusters, epochs=1)
+
+
+def test_a_step_that_does_not_fit(clusters: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recbook.memory.free_bytes", lambda _: 10**7)
+    train(small(), clusters, epochs=1, batch_size=64)
+    with pytest.raises(MemoryError, match=r"vectors of a step .* a smaller batch_size or fewer"):
+        train(small(), clusters, loss="hard_bpr", epochs=1, batch_size=64, num_negatives=2000)
+
+
+@pytest.mark.parametrize(("setting", "advice"), [("lr", "smaller lr"), ("reg", "smaller reg")])
+def test_what_to_make_smaller(setting: str, advice: str) -> None:
+    with pytest.raises(FloatingPointError, match=advice):
+        check_finite(math.nan, 3, **{"lr": 0.1, "reg": 0.1, setting: 100.0})

@@ -175,8 +175,8 @@ def given_split(
 
 def _split(rows: pd.DataFrame, test_size: float, val_size: float, rule: Rule) -> Split:
     """Take a share of the rows away for test, then one of the rest for validation, and encode."""
-    check_share("test_size", test_size)
-    check_share("val_size", val_size, zero=True)
+    test_size = check_share("test_size", test_size)
+    val_size = check_share("val_size", val_size, zero=True)
     if test_size + val_size >= 1:
         raise ValueError(
             f"got test_size={test_size} and val_size={val_size}, expected shares of all rows that "

@@ -97,7 +97,7 @@ def train_sharded(
         for batch in sampler.epoch(steps, batch_size, generator):
             total += sharded_step(model, batch, reg, optimizer)
         mean_loss = total.item() / steps
-        check_finite(mean_loss, epoch, lr)
+        check_finite(mean_loss, epoch, lr, reg)
         row = {"epoch": epoch, "loss": mean_loss, "seconds": time.perf_counter() - began}
         rows.append(row if val is None else row | validate(model, val, k))
         if checkpoint is not None:

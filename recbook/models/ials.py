@@ -53,6 +53,7 @@ class ImplicitALS(BaseRecommender):
         """
         try:
             from implicit.als import AlternatingLeastSquares
+            from implicit.recommender_base import ModelFitError
             from threadpoolctl import threadpool_limits
         except ImportError as error:
             raise ImportError(
@@ -64,7 +65,13 @@ class ImplicitALS(BaseRecommender):
         check_memory({"embeddings": (*vectors, 2, 4)}, "use fewer factors")
         with threadpool_limits(1, "blas"):  # it warns of more: its own threads do the work
             model = AlternatingLeastSquares(**self.settings, iterations=15, random_state=0)
-            model.fit(csr_matrix(train.matrix), show_progress=False)
+            try:
+                model.fit(csr_matrix(train.matrix), show_progress=False)
+            except ModelFitError as error:
+                raise ValueError(
+                    f"got {self.settings}, with which there is no solution in floats ({error}), "
+                    "expected an alpha and a regularization nearer to 1"
+                ) from error
         self.user_emb = torch.as_tensor(model.user_factors)
         self.item_emb = torch.as_tensor(model.item_factors)
         self.remember(train)

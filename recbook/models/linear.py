@@ -110,9 +110,14 @@ class EASE(BaseRecommender):
         n = train.num_items
         check_memory({"the item-item matrix, its inverse and two copies": (n, n, 4, 8)}, _FEWER)
         gram = torch.from_numpy((self.matrix.T @ self.matrix).toarray())
-        inverse = torch.cholesky_inverse(
-            torch.linalg.cholesky(gram + self.reg * torch.eye(len(gram), dtype=gram.dtype))
-        )
+        gram.diagonal().add_(self.reg)
+        lower, fault = torch.linalg.cholesky_ex(gram)
+        if fault or lower.diagonal().min() < 1e-6 * lower.diagonal().max():
+            raise ValueError(
+                f"got reg={self.reg}, with which the item-item matrix is singular in doubles, "
+                "expected a larger one, e.g. 100"
+            )
+        inverse = torch.cholesky_inverse(lower)
         self.weight = -inverse / inverse.diagonal()
         self.weight.fill_diagonal_(0)
         self.remember(train)
