@@ -303,14 +303,13 @@ def _check_memory(
 ) -> None:
     """Refuse, from the sizes alone, what cannot fit; what is needed is estimated from below."""
     num_nodes, dim = model.embedding.weight.shape
-    advice = "use a smaller embedding_dim or fewer interactions, or recbook.distributed"
+    advice = "use a smaller embedding_dim or batch, or fewer interactions, or recbook.distributed"
     check_memory({"sorting the edges": (2 * len(train), 80)}, advice)
+    rows, size = 2 + settings.get("num_negatives", 0), settings["batch_size"]
     if settings["loss"] != "softmax":
-        rows, size = 2 + settings["num_negatives"], settings["batch_size"]
         triplets = max(1, len(train) // size) * size
         fewer = "use a smaller batch_size or fewer negatives"
         check_memory({"an epoch's triplets": (rows, triplets, 8 + 8)}, fewer)
-        check_memory({"vectors of a step": (rows, size, dim, 3, 4)}, fewer, device)
     layers = 3 if getattr(model, "num_layers", 0) else 2  # the last, the next, their sum
     check_memory(
         {
@@ -318,6 +317,7 @@ def _check_memory(
             "the rows' starts": (num_nodes + 1, 4),
             "gradient and Adam's two moments": (num_nodes, dim, 3, 4),
             "layers": (num_nodes, dim, layers, 4),
+            "a batch's vectors, products and gradients": (rows, size or 0, dim, 3, 4),
         },
         advice,
         device,

@@ -80,6 +80,7 @@ def test_the_arithmetic_of_a_training(clusters: Split, monkeypatch: pytest.Monke
         "the rows' starts": (81, 4),
         "gradient and Adam's two moments": (80, 8, 3, 4),
         "layers": (80, 8, 3, 4),
+        "a batch's vectors, products and gradients": (4, 64, 8, 3, 4),
     }
     assert steps[2] == torch.device("cpu") and "recbook.distributed" in sort[1] == steps[1]
 
