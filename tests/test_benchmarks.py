@@ -3,6 +3,7 @@
 import json
 import runpy
 import subprocess
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import torch
 
 from benchmarks import growth, peers
 from recbook.data import Split
+from recbook.graph import bipartite_edge_index
+from recbook.models import NGCF
 
 BOOK = Path(__file__).parents[1] / "book"
 
@@ -59,6 +62,18 @@ def test_a_worker_takes_a_job_and_its_scores_are_measured(clusters: Split, tmp_p
     with pytest.raises(subprocess.CalledProcessError) as failed:
         bench.run(row, {"epochs": 1})
     assert peers.why(failed.value) == "KeyError: 'lr'"
+
+
+def test_maps_once_a_node_are_maps_once_an_edge(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(Path(peers.__file__).parent / "workers")
+    worker = import_module("recbook_models")
+    once, each = worker.factored(4, 5).eval(), NGCF(4, 5, bias=True).eval()
+    for name, parameter in once.named_parameters():
+        if "bias" in name:
+            torch.nn.init.uniform_(parameter, -1, 1)
+    each.load_state_dict(once.state_dict())
+    graph = bipartite_edge_index(torch.tensor([0, 0, 1, 2, 3]), torch.tensor([0, 1, 1, 3, 4]), 4)
+    torch.testing.assert_close(once(graph), each(graph), rtol=1e-4, atol=1e-4)
 
 
 def test_every_row_has_settings_that_were_chosen_on_validation() -> None:

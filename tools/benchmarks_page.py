@@ -163,7 +163,8 @@ def goals(peers: dict[str, Any]) -> Iterator[str]:
     yield from header("This", "over this", "of", "times", "goal")
     for one in peers["ratios"]:
         of = "an epoch" if one["what"] == "epoch" else "until recall@20 is 0.3535"
-        yield row(one["slow"], one["fast"], of, f"{one['ratio']:g}", f"≥ {one['goal']}")
+        goal = f"≥ {one['goal']}" if one["goal"] else ""
+        yield row(one["slow"], one["fast"], of, f"{one['ratio']:g}", goal)
     yield ""
 
 

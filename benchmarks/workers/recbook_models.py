@@ -1,6 +1,7 @@
 """recbook's own models, PyG's LightGCN, and the code path of the original: messages."""
 
 import torch
+import torch.nn.functional as F
 from harness import serve
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 from torch_geometric.nn.models import LightGCN as PyGLightGCN
@@ -11,6 +12,7 @@ from recbook.evaluation import evaluate
 from recbook.graph import bipartite_edge_index
 from recbook.memory import keep_freed_memory
 from recbook.models import NGCF, LightGCN
+from recbook.models.ngcf import NGCFConv
 from recbook.sampling import TripletSampler
 from recbook.training import train_step
 from recbook.tuning import FAMILIES
@@ -95,6 +97,28 @@ def messages(build):
     return run
 
 
+class FactoredConv(NGCFConv):
+    """Messages without maps: both stand behind the sum, once a node instead of once an edge."""
+
+    def message(self, x_j, norm):
+        # The last column sums the norms, for the biases that each message would carry.
+        return norm.view(-1, 1) * F.pad(x_j, (0, 1), value=1)
+
+    def update(self, inputs, x):
+        neighbours, row_sum = inputs[:, :-1], inputs[:, -1:]
+        out = neighbours @ self.lin_1.weight.T + (neighbours * x) @ self.lin_2.weight.T
+        return out + row_sum * (self.lin_1.bias + self.lin_2.bias)
+
+
+def factored(num_users, num_items):
+    """NGCF of layers that differ from its own in nothing but the place of the maps."""
+    model = NGCF(num_users, num_items, bias=True)
+    for place, conv in enumerate(model.convs):
+        model.convs[place] = FactoredConv(64, 64, conv.dropout, bias=True)
+    model.reset_parameters()
+    return model
+
+
 def steps_of(sampler, watch):
     """The triplets of the steps that are timed."""
     return sampler.sample(BATCH * watch.steps).split(BATCH, dim=1)
@@ -132,5 +156,7 @@ MODELS["LightGCN in PyG, edge list, kept"] = pyg(edge_list, normalize=True, kept
 MODELS["LightGCN in PyG, sparse"] = pyg(sparse_tensor, normalize=False)
 MODELS["LightGCN by messages"] = messages(LightGCN)
 MODELS["NGCF by messages"] = messages(lambda *size: NGCF(*size, bias=True))
+MODELS["NGCF by messages, factored"] = messages(factored)
 
-serve(MODELS)
+if __name__ == "__main__":
+    serve(MODELS)
