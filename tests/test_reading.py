@@ -14,8 +14,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
+import polars
+import pyarrow
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -300,10 +303,9 @@ def test_tables_of_other_libraries(library: Any) -> None:
 
 
 def test_polars_and_arrow() -> None:
-    polars, arrow = pytest.importorskip("polars"), pytest.importorskip("pyarrow")
     when = [dt.date(2021, 1, day) for day in (1, 2, 3)]
     table = polars.DataFrame({"user_id": ["a", "a", "b"], "item_id": [5, 6, 5], "timestamp": when})
-    assert isinstance(table.to_arrow(), arrow.Table)
+    assert isinstance(table.to_arrow(), pyarrow.Table)
     for one in (table, table.to_arrow()):
         rows = read_interactions(one)
         assert rows["user_id"].tolist() == ["a", "a", "b"]
@@ -313,13 +315,11 @@ def test_polars_and_arrow() -> None:
 
 
 def test_duckdb() -> None:
-    duckdb = pytest.importorskip("duckdb")
     rows = read_interactions(duckdb.sql("select '007' as user_id, 7 as item_id"))
     assert rows.values.tolist() == [["007", 7]]
 
 
 def test_parquet(write: Callable[..., Path]) -> None:
-    pytest.importorskip("pyarrow")
     path = write("")
     frame(item_id=["007", "7", "NA"]).to_parquet(path)
     assert read_interactions(path).values.tolist() == [["1", "007"], ["1", "7"], ["2", "NA"]]
