@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import torch
 
-__all__ = ["busy_elsewhere", "let_threads_sleep"]
+__all__ = ["busy_elsewhere", "threads_beside_others"]
 
 
-def let_threads_sleep() -> None:
-    """Where a core that PyTorch works on does something else besides, let waiting threads sleep.
+@contextmanager
+def threads_beside_others(fewer: bool = False) -> Iterator[None]:
+    """Where a core that PyTorch works on does something else besides, wait for it little.
 
     A thread that has finished its part of a product waits for the others. GNU's OpenMP library,
     which PyTorch has on Linux, first lets it turn round 300,000 times: quickest where nothing else
@@ -24,20 +27,33 @@ def let_threads_sleep() -> None:
     The library makes it 1,000 turns where it has more threads than there are processors (its
     manual, under GOMP_SPINCOUNT). So a few more are started here, once, which sleep and never get
     work. That can be done at any time, where a variable of the environment is looked at only while
-    PyTorch is imported. The number of threads that work stays as it is, and with it every result.
-    ``train`` asks at each epoch.
+    PyTorch is imported. ``train`` asks at each epoch.
 
     Nothing is done where the cores are free, where the user has decided, by ``OMP_WAIT_POLICY`` or
     ``GOMP_SPINCOUNT``, where PyTorch works with one thread (``OMP_NUM_THREADS=1`` or
     ``torch.set_num_threads(1)``), or on other systems than Linux, whose libraries wait in other
     ways.
+
+    Args:
+        fewer: whether to work on the free cores alone, with a thread for each. That is for work in
+            which each row is the sum of one thread, so that their number decides no digit; a dense
+            product may be cut and added up in another order.
     """
     decided = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys()
     number = torch.get_num_threads()
-    if sys.platform != "linux" or decided or number == 1:
-        return
-    if busy_elsewhere() + number > (os.cpu_count() or 1) + 0.25:
+    free: float = number
+    if sys.platform == "linux" and not decided and number > 1:
+        free = (os.cpu_count() or 1) + 0.25 - busy_elsewhere()
+    if free < number:
         _start_sleepers(number)
+    if free >= number or not fewer:
+        yield
+        return
+    torch.set_num_threads(max(1, int(free)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(number)
 
 
 def busy_elsewhere() -> float:

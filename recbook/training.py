@@ -27,7 +27,7 @@ from recbook.memory import check_memory, keep_freed_memory
 from recbook.models.base import EmbeddingModel
 from recbook.recipes import check_training, first_embeddings, recipe, suit
 from recbook.sampling import TripletSampler
-from recbook.threads import let_threads_sleep
+from recbook.threads import threads_beside_others
 
 __all__ = [
     "History",
@@ -47,8 +47,7 @@ class History:
     Args:
         frame: one row an epoch: ``epoch`` (from 1), ``loss``, ``seconds`` and, with a validation
             part, ``recall``, ``precision``, ``ndcg`` and ``hit_rate`` on it.
-        best_epoch: the epoch with the highest validation recall, the first of equals; None without
-            a validation part.
+        best_epoch: the first with the highest validation recall; None without a validation part.
     """
 
     frame: pd.DataFrame
@@ -235,12 +234,13 @@ class _Run:
 
     def train_epoch(self, epoch: int) -> dict[str, float]:
         """All steps of an epoch; its row."""
-        let_threads_sleep()
         began = time.perf_counter()
         batches = self.batches()
         total = torch.zeros((), device=self.device)
         self.model.train()
-        with torch.enable_grad(), _seeded(self.settings["seed"] + epoch, self.device):
+        fewer = not self.softmax and len([*self.model.parameters()]) == 1  # no dense product then
+        seed = self.settings["seed"] + epoch
+        with torch.enable_grad(), _seeded(seed, self.device), threads_beside_others(fewer):
             for batch in batches:
                 total += self.step(batch)
         mean_loss = total.item() / len(batches)

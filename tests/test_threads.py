@@ -10,7 +10,7 @@ CODE = """
 import os, sys
 import torch
 from recbook import threads
-from recbook.threads import let_threads_sleep
+from recbook.threads import threads_beside_others
 
 threads.busy_elsewhere = lambda: float(os.environ.get("OTHERS", "1"))
 if len(sys.argv) > 1:
@@ -18,16 +18,18 @@ if len(sys.argv) > 1:
 torch.ones(2**20)
 before = len(os.listdir("/proc/self/task"))
 asked = torch.get_num_threads()
-let_threads_sleep()
+with threads_beside_others():
+    assert torch.get_num_threads() == asked
 started = len(os.listdir("/proc/self/task")) - before
-let_threads_sleep()
+with threads_beside_others(fewer=True):
+    working = torch.get_num_threads()
 assert len(os.listdir("/proc/self/task")) - before == started, "once is enough"
 assert torch.get_num_threads() == asked
-print(started, len(os.sched_getaffinity(0)))
+print(started, len(os.sched_getaffinity(0)), working)
 """
 
 
-def started(*threads: str, **variables: str) -> tuple[int, int]:
+def started(*threads: str, **variables: str) -> tuple[int, int, int]:
     done = subprocess.run(
         [sys.executable, "-c", CODE, *threads],
         env=ENVIRONMENT | variables,
@@ -35,13 +37,13 @@ def started(*threads: str, **variables: str) -> tuple[int, int]:
         text=True,
         check=True,
     )
-    more, processors = map(int, done.stdout.split())
-    return more, processors
+    more, processors, working = map(int, done.stdout.split())
+    return more, processors, working
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems' threads wait in other ways")
 def test_more_threads_than_processors_and_none_where_the_user_has_decided() -> None:
-    more, processors = started(OMP_NUM_THREADS="2")
+    more, processors, _ = started(OMP_NUM_THREADS="2")
     teams = max(processors - 1, 0)  # each has a thread of ours and one of the library's
     assert more == 2 * teams
     assert 2 + teams > processors
@@ -50,6 +52,15 @@ def test_more_threads_than_processors_and_none_where_the_user_has_decided() -> N
     assert started(OMP_NUM_THREADS="2", OMP_WAIT_POLICY="active")[0] == 0
     assert started(OMP_NUM_THREADS="2", GOMP_SPINCOUNT="5")[0] == 0
     assert started(OMP_NUM_THREADS=str(processors), OTHERS="0.2")[0] == 0  # the cores are free
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems' threads wait in other ways")
+def test_a_thread_for_each_free_core_where_that_decides_no_digit() -> None:
+    cores = os.cpu_count() or 1
+    asked = {"OMP_NUM_THREADS": str(cores)}
+    for others, working in ((0.2, cores), (1, cores - 1), (2 * cores, 1)):
+        assert started(OTHERS=str(others), **asked)[2] == max(1, working)
+    assert started(OTHERS="1", OMP_WAIT_POLICY="active", **asked)[2] == cores
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have other clocks")

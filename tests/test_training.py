@@ -1,6 +1,8 @@
 import inspect
 import math
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
 from types import SimpleNamespace
@@ -285,11 +287,35 @@ def test_the_softmax_takes_users_in_another_order_each_epoch(
 
 
 def test_memory_is_kept_and_threads_sleep(clusters: Split, monkeypatch: pytest.MonkeyPatch) -> None:
-    called = []
-    for name in ("keep_freed_memory", "let_threads_sleep"):
-        monkeypatch.setattr(training, name, lambda name=name: called.append(name))
-    train(small(), clusters, epochs=1, k=5)
-    assert called == ["keep_freed_memory", "let_threads_sleep"]
+    called: list[object] = []
+
+    @contextmanager
+    def threads(fewer: bool) -> Iterator[None]:
+        called.append(fewer)
+        yield
+
+    monkeypatch.setattr(training, "keep_freed_memory", lambda: called.append("kept"))
+    monkeypatch.setattr(training, "threads_beside_others", threads)
+    for model, loss, fewer in ((small(), "bpr", True), (small(), "softmax", False)):
+        train(model, clusters, loss, epochs=1, k=5)
+        assert called[-2:] == ["kept", fewer]
+    train(NGCF(40, 40, 8), clusters, epochs=1, k=5)
+    assert called[-1] is False
+
+
+@pytest.mark.parametrize("kind", [LightGCN, MatrixFactorization])
+def test_the_number_of_threads_decides_no_digit(kind: type, clusters: Split) -> None:
+    before, found = torch.get_num_threads(), []
+    try:
+        for number in (1, 2, 3):
+            torch.set_num_threads(number)
+            model = kind(40, 40, embedding_dim=64)
+            history = train(model, clusters, epochs=2, batch_size=2048, k=5)
+            found.append((model.embedding.weight, history.frame.drop(columns="seconds")))
+    finally:
+        torch.set_num_threads(before)
+    for weight, frame in found[1:]:
+        assert torch.equal(weight, found[0][0]) and frame.equals(found[0][1])
 
 
 # What naming a loss gives.
