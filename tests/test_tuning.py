@@ -83,15 +83,41 @@ def test_chosen_epochs_are_trained_where_there_is_a_validation_part(clusters: Sp
 def test_models_stop_by_the_list_that_decides(
     clusters: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lengths = []
+    trainings, measured, real = [], [], tuning.evaluate
 
     def watched(*args: Any, **given: Any) -> Any:
-        lengths.append(given["k"])
+        trainings.append((given["k"], given["seed"]))
         return train(*args, **given)
 
+    def measure(model: Any, seen: Interactions, target: Interactions, k: int) -> Any:
+        measured.append(k)
+        return real(model, seen, target, k)
+
     monkeypatch.setattr(tuning, "train", watched)
-    tune(Family(trained(LightGCN, patience=1), [{"lr": 0.05}]), clusters, k=7)
-    assert lengths == [7]
+    monkeypatch.setattr(tuning, "evaluate", measure)
+    family = Family(trained(LightGCN, patience=1), [{"lr": 0.05}])
+    tune(family, clusters, k=7)
+    tune(family, clusters)
+    assert trainings == [(7, 0), (20, 0)] and measured == [7, 20]
+
+
+def test_a_training_gets_the_settings_and_a_checkpoint_of_its_own(
+    clusters: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def watched(model: LightGCN, split: Split, **given: Any) -> Any:
+        asked.append((model.embedding_dim, given))
+        return SimpleNamespace(best_epoch=4)
+
+    monkeypatch.setattr(tuning, "train", watched)
+    settings = {"reg": 0.1, "embedding_dim": 4}
+    given = {"loss": "softmax", "reg": 0.1, "seed": 3, "k": 20, "epochs": 150, "patience": 8}
+    _, chosen = trained(LightGCN, loss="softmax")(clusters, settings, 3)
+    assert chosen == settings | {"epochs": 4}
+    trained(LightGCN, patience=2, folder=tmp_path, loss="softmax")(clusters, settings, 3)
+    file = tmp_path / "reg 0.1, embedding_dim 4, seed 3.pt"
+    assert asked == [(4, given), (4, given | {"patience": 2, "checkpoint": file})]
 
 
 class Broken:
@@ -133,8 +159,14 @@ def test_what_cannot_be_tuned(clusters: Split) -> None:
         ((family, clusters, 2.5), TypeError, r"k=2\.5"),
         ((replace(family, grid=[]), clusters), ValueError, "the family's grid is empty"),
     ):
-        with pytest.raises(error, match=message):
+        with pytest.raises(error, match=message) as caught:
             tune(*given)
+        assert not hasattr(caught.value, "__notes__")  # no setting was tried
+    for call in (closed_form, trained):
+        with pytest.raises(TypeError, match="got model=3, expected Callable; that returns a model"):
+            call(3)
+    with pytest.raises(TypeError, match="got folder=3, expected the path"):
+        trained(LightGCN, folder=3)
 
 
 @pytest.mark.parametrize("val", [None, "empty"])
