@@ -119,7 +119,7 @@ def identity(model: nn.Module, settings: dict[str, Any]) -> Identity:
     for prefix, module in model.named_modules(prefix="model"):
         found[f"{prefix} is"] = type(module).__qualname__
         for name, value in vars(module).items():
-            if name[0] != "_" and name not in ("training", "final", "fitted_on"):
+            if name[0] != "_" and name not in ("training", "fitted_on"):
                 found[f"{prefix}.{name}"] = value
         made_anew = module._non_persistent_buffers_set  # as the final embeddings are
         found |= {

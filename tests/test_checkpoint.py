@@ -166,8 +166,14 @@ def test_what_is_no_damage_is_raised_and_changes_nothing(
 def test_another_run_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "run.pt"
     save_epochs(path, 1)
-    with pytest.raises(ValueError, match=r"lr is 0\.1 there, 0\.2 was .*; seed is 'nothing'"):
+    message = r"run\.pt is of another run: lr is 0\.1 there, 0\.2 was .*; seed is 'nothing'"
+    with pytest.raises(ValueError, match=message):
         checkpoint.read(path, RUN | {"lr": 0.2, "seed": 0})
+    with pytest.raises(ValueError, match="patience is 'nothing' there, None was asked for"):
+        checkpoint.read(path, RUN | {"patience": None})
+    checkpoint.write(tmp_path / "patient.pt", {}, RUN | {"patience": None})
+    with pytest.raises(ValueError, match="patience is None there, 'nothing' was asked for"):
+        checkpoint.read(tmp_path / "patient.pt", RUN)
     assert checkpoint.read(path, RUN)["epoch"] == 1
 
 
@@ -306,6 +312,9 @@ def a_function() -> None: ...
         (a_function, save_epochs),
         (torch.nn.Dropout(0.1), torch.nn.Dropout(0.2)),
         (torch.nn.ReLU(), torch.nn.Tanh()),
+        (torch.nn.Sigmoid(), torch.nn.Tanh()),
+        ({1, "a", None}, {1, "a"}),
+        (Path("a"), torch.float32),
     ],
     ids=lambda given: type(given).__name__,  # the same in each of two processes
 )
@@ -318,6 +327,12 @@ def test_the_identity_sees_every_attribute(tmp_path: Path, one: object, other: o
         checkpoint.read(path, identities[2])
 
 
+def test_what_is_equal_has_one_identity() -> None:
+    texts = [np.array([str(10**6 + n) for n in range(3)], dtype=object) for _ in range(2)]
+    for one, other in (texts, ({0, 8}, {8, 0})):
+        assert checkpoint.identity(Holds(one), {}) == checkpoint.identity(Holds(other), {})
+
+
 def test_a_number_that_is_none_is_itself(tmp_path: Path) -> None:
     nan = checkpoint.identity(Holds(float("nan")), {})
     checkpoint.write(tmp_path / "run.pt", {"epoch": 1}, nan)
@@ -326,13 +341,16 @@ def test_a_number_that_is_none_is_itself(tmp_path: Path) -> None:
 
 def test_a_buffer_is_part_of_the_identity_and_final_embeddings_are_not(clusters: Split) -> None:
     model = lightgcn()
-    before = checkpoint.identity(model, {})
+    before, held = (checkpoint.identity(one, {}) for one in (model, Holds(model)))
     train(model, clusters, epochs=1, k=5)
     model.cosine = None
     del model.cosine_from_loss
     assert checkpoint.identity(model, {}) == before
+    assert checkpoint.identity(Holds(model), {}) == held
     model.register_buffer("known", torch.ones(3))
     assert checkpoint.identity(model, {}) != before
+    there = checkpoint.identity(lightgcn().to("meta"), {})
+    assert (before["device"], there["device"]) == ("cpu", "meta")
 
 
 KILLED_TEN_TIMES = """
