@@ -1,3 +1,4 @@
+import copy
 from typing import Any
 
 import pytest
@@ -16,7 +17,10 @@ from recbook.graph import (
     train_adjacency,
 )
 from recbook.models import (
+    EASE,
     NGCF,
+    BaseRecommender,
+    ItemKNN,
     LightGCN,
     LightGCNConv,
     MatrixFactorization,
@@ -145,12 +149,16 @@ def test_new_parameters_make_old_scores_unavailable(edge_index: torch.Tensor) ->
         scores = model.score(users)
         model.embedding.weight.grad = torch.ones_like(model.embedding.weight)
         change()
-        with pytest.raises(RuntimeError, match=r"have changed .* call model\.finalize"):
-            model.score(users)
+        for same in (model, copy.deepcopy(model), model.to("cpu")):
+            with pytest.raises(RuntimeError, match=r"have changed .* call model\.finalize"):
+                same.score(users)
     model.finalize(edge_index)
     scores = model.score(users)
     torch.testing.assert_close(model.double().score(users), scores.double())  # what it is made of
     assert model.score(users).dtype == torch.float64
+    assert copy.deepcopy(model).score(users).equal(model.score(users))
+    model.to_empty(device="meta", recurse=False)  # of the model itself, not of what it is made of
+    assert model.embedding.weight.device.type == "cpu"
 
 
 def test_recommend(toy: Interactions) -> None:
@@ -158,6 +166,8 @@ def test_recommend(toy: Interactions) -> None:
     assert model.recommend([0, 2], k=2).tolist() == [[1, 2], [1, 2]]
     assert model.recommend([0, 2], k=3, exclude=toy).tolist() == [[2, 3, -1], [1, 0, -1]]
     assert model.recommend([], k=3).shape == (0, 3)
+    none = torch.zeros(0, dtype=torch.long)
+    assert model.recommend([0], k=2, exclude=Interactions(none, none, 3, 4)).tolist() == [[1, 2]]
 
 
 def test_recommend_keeps_seen_items_out_of_negative_scores(toy: Interactions) -> None:
@@ -166,6 +176,45 @@ def test_recommend_keeps_seen_items_out_of_negative_scores(toy: Interactions) ->
             return super().score(users) - 10
 
     assert Below().fit(toy).recommend([0, 1], k=2, exclude=toy).tolist() == [[2, 3], [0, 3]]
+
+
+def test_a_readers_own_class_gets_lists(toy: Interactions) -> None:
+    class Newest(BaseRecommender):
+        num_users, num_items = 3, 30
+
+        def score(self, users: torch.Tensor) -> torch.Tensor:
+            assert len(users) == 2, "nobody is scored in vain"
+            return torch.arange(30.0).expand(2, -1)
+
+    assert Newest().recommend([0, 2]).tolist() == [list(range(29, 9, -1))] * 2
+    with pytest.raises(ValueError, match="k=31, expected 1 to 30; there are no more items"):
+        Newest().recommend([0], k=31)
+    with pytest.raises(TypeError, match="got train=None, expected Interactions"):
+        Newest().remember(None)  # type: ignore[arg-type]
+
+
+def test_what_is_left_out_is_what_the_book_recommends() -> None:
+    for model in (LightGCN(3, 4), NGCF(3, 4), MatrixFactorization(3, 4)):
+        assert model.embedding_dim == 64
+    gcn, ngcf = LightGCN(3, 4), NGCF(3, 4)
+    assert (gcn.num_layers, ngcf.num_layers, ngcf.dropout, ngcf.bias) == (3, 3, 0.1, False)
+    assert (PureSVD().embedding_dim, EASE().reg, ItemKNN().num_neighbors) == (12, 400, 100)
+
+
+def test_what_cannot_be_embedded_is_named(edge_index: torch.Tensor) -> None:
+    some = torch.tensor([0])
+    for model in (LightGCN(3, 4, 5), NGCF(3, 4, 5)):
+        for users, items, message in (
+            (some + 3, some, r"^users: got position 3, expected 0 to 2; split\.position"),
+            (some, some + 4, r"^items: got position 4, expected 0 to 3; split\.position"),
+            (some[None], some, r"^users: got shape \(1, 1\), expected \(n,\)"),
+            (some, some[None], r"^items: got shape \(1, 1\), expected \(m,\)"),
+        ):
+            with pytest.raises(ValueError, match=message):
+                model.embed(edge_index, users, items)
+    for conv, expected in ((LightGCNConv(), "embedding_dim"), (NGCFConv(5, 5), "5")):
+        with pytest.raises(ValueError, match=rf"^x: .* expected \(num_nodes, {expected}\)"):
+            conv(torch.zeros(7), edge_index)
 
 
 def test_errors(toy: Interactions) -> None:
@@ -251,6 +300,8 @@ def test_ngcf_concatenates_its_layers(toy: Interactions) -> None:
     x = model.embedding.weight
     torch.testing.assert_close(torch.cat([user_emb, item_emb])[:, :5], x)
     torch.testing.assert_close(torch.cat([user_emb, item_emb])[:, 5:10], model.convs[0](x, adj))
+    none = NGCF(3, 4, embedding_dim=5, num_layers=0)
+    torch.testing.assert_close(torch.cat(none(adj)), none.embedding.weight)
 
 
 def test_ngcf_drops_messages_while_training_only(toy: Interactions) -> None:
@@ -371,6 +422,13 @@ def test_ngcf_draws_what_it_always_drew() -> None:
     model.reset_parameters(3)
     for parameter, drawn in zip(model.parameters(), expected, strict=True):
         assert parameter.equal(drawn)
+    assert [name for name, _ in model.convs.named_parameters()] == [
+        "0.lin_1.weight", "0.lin_1.bias", "0.lin_2.weight", "0.lin_2.bias",
+    ]  # fmt: skip
+    model.reset_parameters()
+    other = NGCF(3, 4, 5, num_layers=1, bias=True)
+    other.reset_parameters(0)
+    assert model.embedding.weight.equal(other.embedding.weight)
 
 
 def test_parameters_are_drawn_for_any_device() -> None:
