@@ -1,6 +1,7 @@
 import inspect
 import math
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -129,7 +130,7 @@ def test_errors(clusters: Split) -> None:
         train(small(), replace(clusters, val=Interactions(nobody, nobody, 40, 40)))
     with pytest.raises(ValueError, match="41 users and 40 items, the split 40 and 40"):
         train(LightGCN(41, 40), clusters)
-    with pytest.raises(FloatingPointError, match="smaller lr"):
+    with pytest.raises(FloatingPointError, match=r"in epoch 2 with lr=1e\+30 and reg=0\.0001; try"):
         train(small(), clusters, lr=1e30, epochs=3, k=5)
 
 
@@ -179,9 +180,20 @@ def test_the_hardest_of_the_negatives_is_the_one_that_counts(toy: Interactions) 
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         hardest = negatives == "hardest"
         rows = [0, 1, 2, 3] if hardest else [0, 1, *negatives]
-        losses[negatives] = train_step(model, adj, batch[rows], 0, optimizer, hardest).item()
+        given = {"hardest": True} if hardest else {}
+        losses[negatives] = train_step(model, adj, batch[rows], 0, optimizer, **given).item()
     assert losses[2, 3] == pytest.approx((losses[2,] + losses[3,]) / 2)
     assert losses["hardest"] >= max(losses[2,], losses[3,]) - 1e-6
+
+
+def test_the_loss_decides_which_negatives_count(clusters: Split) -> None:
+    losses = {
+        (loss, number): train(small(), clusters, loss, 1, num_negatives=number).frame["loss"][1]
+        for loss in ("bpr", "hard_bpr")
+        for number in (1, 8)
+    }
+    assert losses["hard_bpr", 1] == losses["bpr", 1] != losses["bpr", 8]
+    assert losses["hard_bpr", 8] > losses["bpr", 8]
 
 
 @pytest.mark.parametrize(
@@ -206,7 +218,8 @@ def test_a_start_is_where_training_begins(clusters: Split) -> None:
     for seed, model in enumerate(models):  # the seed's own numbers are not used
         train(model, clusters, "softmax", 1, lr=1e-6, reg=0, seed=seed, initial_embeddings=start)
         torch.testing.assert_close(model.embedding.weight, start, atol=1e-5, rtol=0)
-    with pytest.raises(ValueError, match=r"got shape \(80, 3\), expected \(80, 4\); a row a node"):
+    message = r"^initial_embeddings: got shape \(80, 3\), expected \(80, 4\); a row a node"
+    with pytest.raises(ValueError, match=message):
         train(models[0], clusters, initial_embeddings=start[:, :3])
 
 
@@ -235,6 +248,8 @@ def test_dropout_draws_other_numbers_in_each_epoch_and_leaves_the_generator(
         runs.append(model._drawn)
     assert len(set(runs[0])) == 4
     assert runs[0] == runs[1] and not set(runs[0]) & set(runs[2])
+    ours = [torch.Generator().manual_seed(0 + epoch) for epoch in (1, 2, 3, 4)]
+    assert runs[0] == [torch.rand((), generator=one).item() for one in ours]  # as in the ledger
 
 
 def test_devices_that_take_no_part_are_not_touched(
@@ -342,6 +357,12 @@ def test_a_model_that_leaves_it_to_the_loss_scores_as_the_loss_wants(clusters: S
                 train(model, clusters, loss, epochs=1, k=5)
                 length = model.final[0].norm(dim=1)
                 assert torch.allclose(length, torch.ones(40), atol=1e-5) == after[loss]
+
+
+def test_a_model_without_that_choice_gets_none(clusters: Split) -> None:
+    model = NGCF(40, 40, embedding_dim=8)
+    train(model, clusters, "softmax", epochs=1)
+    assert not hasattr(model, "cosine")
 
 
 def test_the_softmax_begins_with_smooth_embeddings_where_there_are_enough(clusters: Split) -> None:
@@ -454,6 +475,14 @@ def test_batches_go_where_the_model_is_and_adam_is_fused_where_it_can_be(cluster
 # What is shown.
 
 
+def test_no_bar_where_the_environment_says_so(
+    clusters: Split, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    train(small(), clusters, epochs=1)
+    assert capsys.readouterr().err == ""
+
+
 def test_the_bar_leaves_nothing(
     clusters: Split, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -466,6 +495,30 @@ def test_the_bar_leaves_nothing(
     assert "epoch:" in captured.err and captured.out == ""
     assert captured.err.rstrip(" ").endswith("\r")
     assert captured.err.split("\r")[-2].strip() == ""
+
+
+def test_the_row_of_an_epoch(clusters: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    losses = []
+
+    def step(*args: Any) -> torch.Tensor:
+        losses.append(train_step(*args))
+        return losses[-1]
+
+    monkeypatch.setattr(training, "train_step", step)
+    model, began = small(), time.perf_counter()
+    (row,) = train(model, clusters, epochs=1, batch_size=64).frame.to_dict("records")
+    assert len(losses) > 1 and row["loss"] == pytest.approx(torch.stack(losses).mean().item())
+    assert 0 < row["seconds"] < time.perf_counter() - began
+    assert row["recall"] == evaluate(model, clusters.train, clusters.val, k=20).recall
+
+
+def test_the_first_of_equal_epochs_is_the_best(
+    clusters: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = SimpleNamespace(recall=0.5, as_dict=lambda: {"recall": 0.5})
+    monkeypatch.setattr(training, "evaluate", lambda *args, **given: report)
+    history = train(small(), clusters, epochs=9, patience=3)
+    assert history.best_epoch == 1 and len(history.frame) == 4
 
 
 def test_history_says_what_happened(clusters: Split) -> None:
