@@ -140,7 +140,8 @@ def test_a_matrix_of_many_items_is_refused_before_it_is_made(
 ) -> None:
     monkeypatch.setattr(memory, "free_bytes", lambda _: 2**40)  # a terabyte, which is not enough
     many = Interactions.from_pairs([0, 1], [0, 199_999])
-    with pytest.raises(MemoryError, match=r"200,000 x 200,000 x 4 x 8 B = 1,192\.1 GiB: needed"):
+    message = r"200,000 x 200,000 x 4 x 8 B = 1,192\.1 GiB: needed .*; leave out rare items"
+    with pytest.raises(MemoryError, match=message):
         model.fit(many)
 
 
@@ -179,6 +180,17 @@ def test_ials_is_the_librarys_with_fifteen_sweeps(original: Split, settings: dic
     for wrong in ({"factors": 0}, {"alpha": 0}, {"regularization": -0.1}):
         with pytest.raises(ValueError, match=f"got {next(iter(wrong))}="):
             ImplicitALS(**wrong)
+
+
+def test_ials_warns_of_no_threads_and_shows_no_bar(
+    toy: Interactions, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from threadpoolctl import threadpool_limits
+
+    monkeypatch.setattr("implicit.utils._checked_blas_config", False)  # it warns once
+    with threadpool_limits(2, "blas"):
+        ImplicitALS(2).fit(toy)
+    assert capsys.readouterr().err == ""
 
 
 def test_a_penalty_too_small_for_doubles() -> None:

@@ -8,7 +8,15 @@ import torch
 
 from recbook import memory, training
 from recbook.data import Interactions, Split
-from recbook.models import EASE, GFCF, ImplicitALS, ItemKNN, LightGCN, PureSVD
+from recbook.models import (
+    EASE,
+    GFCF,
+    ImplicitALS,
+    ItemKNN,
+    LightGCN,
+    MatrixFactorization,
+    PureSVD,
+)
 from recbook.training import train
 
 
@@ -64,7 +72,9 @@ def test_the_arithmetic_of_a_fit(
     monkeypatch.setattr(memory, "free_bytes", lambda device: 100 if device.type == "cpu" else None)
     with pytest.raises(MemoryError) as refused:
         model.fit(toy)
-    assert str(refused.value).startswith(f"{needed} = 0.0 GiB: needed")
+    message, _, advice = str(refused.value).partition("; ")
+    assert message == f"{needed} = 0.0 GiB: needed 0.0 GiB, free 0.0 GiB"
+    assert advice.startswith("use fewer factors" if "embeddings" in needed else "leave out rare")
 
 
 def test_the_arithmetic_of_a_training(clusters: Split, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,6 +93,8 @@ def test_the_arithmetic_of_a_training(clusters: Split, monkeypatch: pytest.Monke
         "a batch's vectors, products and gradients": (4, 64, 8, 3, 4),
     }
     assert steps[2] == torch.device("cpu") and "recbook.distributed" in sort[1] == steps[1]
+    train(MatrixFactorization(40, 40, embedding_dim=8), clusters, epochs=1)
+    assert asked[-1][0]["layers"] == (80, 8, 2, 4)
 
 
 def test_what_is_free_is_not_always_known(monkeypatch: pytest.MonkeyPatch) -> None:
