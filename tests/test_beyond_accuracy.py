@@ -134,6 +134,12 @@ def test_what_cannot_be_measured(toy: Interactions) -> None:
         TypeError, match=r"recommended: got a tensor of torch\.float32, expected pos"
     ):
         coverage(LISTS.float(), 4)
+    for lists, message in (
+        (LISTS[0], r"recommended: got shape \(2,\), expected \(num_lists, k\)"),
+        (None, r"recommended: got None, expected a tensor of numbers, shape \(num_lists, k\)"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=message):
+            coverage(lists, 4)
     with pytest.raises(ValueError, match="got 2 users for 3 lists"):
         popularity_lift(LISTS, users[:2], toy)
     with pytest.raises(TypeError, match="users: got a mask"):
@@ -146,6 +152,8 @@ def test_what_cannot_be_measured(toy: Interactions) -> None:
         calibration(LISTS, users, toy, GENRES[:3])
     with pytest.raises(ValueError, match="recommended: got position 3, expected 0 to 2"):
         diversity(LISTS, GENRES[:3])
+    with pytest.raises(ValueError, match=r"got shape \(3,\), expected \(num_items, num_features\)"):
+        diversity(LISTS, GENRES[0])
     for wrong in (-1.0, math.nan, math.inf):
         features = GENRES.double().index_fill(0, torch.tensor([1]), wrong)
         with pytest.raises(ValueError, match="features: got a number below 0 or not finite"):

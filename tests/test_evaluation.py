@@ -1,4 +1,5 @@
 import math
+import warnings
 
 import pandas as pd
 import pytest
@@ -156,9 +157,11 @@ def test_scores_of_any_number(dtype: torch.dtype) -> None:
 def test_users_of_whom_nothing_is_known_are_counted() -> None:
     model = Fixed(torch.arange(12.0).view(3, 4))
     seen = Interactions.from_pairs([0], [0], 3, 4)
-    target = Interactions.from_pairs([0, 2], [3, 3], 3, 4)
+    target = Interactions.from_pairs([0, 1, 2], [3, 3, 3], 3, 4)
     report = evaluate(model, seen, target, k=1)
-    assert report.num_unknown == 1 and "2 users, 1 of them unknown" in repr(report)
+    assert report.num_unknown == 2 and "3 users, 2 of them unknown" in repr(report)
+    none = torch.zeros(0, dtype=torch.long)
+    assert evaluate(model, Interactions(none, none, 3, 4), target, k=1).num_unknown == 3
     assert evaluate(model, None, target, k=1).num_unknown == 0
 
 
@@ -177,6 +180,23 @@ def test_a_list_that_a_tie_decides_is_counted() -> None:
         evaluate(Fixed(both.dense_rows(torch.arange(11)).double()), None, both, k=2).num_tied == 0
     )
     assert evaluate(perfect, None, target, k=2).num_tied == 0
+
+
+def test_ties_are_counted_user_by_user_in_blocks_of_any_size() -> None:
+    scores = torch.tensor([[3.0, 1, 1, 0], [0, 1, 1, 1], [3, 1, 1, 0]])
+    target = Interactions.from_pairs([0, 1, 1, 1, 2], [2, 1, 2, 3, 1], 3, 4)
+    for block in (1, 2, 3):  # user 1 ties, but whatever is listed is a target
+        assert evaluate(Fixed(scores), None, target, k=2, block=block).num_tied == 2
+
+
+def test_ties_of_a_tenth_of_the_users_are_no_cause_to_warn() -> None:
+    scores = torch.tensor([[3.0, 1, 1, 0]] * 11 + [[3, 2, 1, 0]] * 99)
+    target = Interactions.from_pairs(range(110), [2] * 110, 110, 4)
+    with warnings.catch_warnings(action="error"):
+        assert evaluate(Fixed(scores), None, target, k=2).num_tied == 11
+    scores[11, 1] = 1
+    with pytest.warns(UserWarning, match="for 12 of 110 users a target item scores as the last"):
+        evaluate(Fixed(scores), None, target, k=2)
 
 
 def test_a_warning_points_at_who_evaluates() -> None:

@@ -166,6 +166,22 @@ def test_a_matrix_without_versions_is_compared_each_time(toy: Interactions) -> N
         assert propagate(adj, torch.ones(7, 1)).shape == (7, 1)
 
 
+def test_nodes_and_tables_that_do_not_fit(toy: Interactions) -> None:
+    adj, x = train_adjacency(toy), torch.ones(7, 2)
+    for table in (x[:6], x[0]):
+        shape = r"x: got shape .*, expected \(7, embedding_dim\); one row a node"
+        with pytest.raises(ValueError, match=shape):
+            propagate(adj, table)
+        with pytest.raises(ValueError, match=shape):
+            layer_mean_at(adj, table, torch.tensor([0]), 1)
+    for nodes, message in (
+        ([0, 7], "nodes: got position 7, expected 0 to 6"),
+        ([[0, 6]], r"nodes: got shape \(1, 2\), expected \(n,\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            layer_mean_at(adj, x, torch.tensor(nodes), 1)
+
+
 def test_nodes_may_come_twice(toy: Interactions) -> None:
     adj = normalized_adjacency(bipartite_edge_index(toy.user, toy.item, 3), 7).double()
     x = torch.randn(7, 2, dtype=torch.float64, requires_grad=True)

@@ -87,6 +87,12 @@ def test_softmax_in_blocks_is_the_softmax(block: int) -> None:
     torch.testing.assert_close(ours, theirs)
 
 
+def test_softmax_in_blocks_of_one_pair() -> None:
+    pair = torch.tensor([1]), torch.tensor([2])  # equal scores: one item of four
+    loss = softmax_loss_in_blocks(torch.ones(2, 3), torch.ones(4, 3), pair)
+    assert loss.item() == pytest.approx(math.log(4))
+
+
 def test_softmax_in_blocks_of_nothing_and_of_no_block() -> None:
     none = torch.tensor([], dtype=torch.long)
     assert softmax_loss_in_blocks(torch.ones(2, 3), torch.ones(4, 3), (none, none)).item() == 0
@@ -102,11 +108,15 @@ def test_bpr_of_several_negatives_is_the_mean_over_all_pairs() -> None:
 
 def test_shapes_that_pytorch_would_stretch_are_refused() -> None:
     pos = torch.zeros(3)
-    for neg in (torch.zeros(3, 1), torch.zeros(1), torch.zeros(()), torch.zeros(2, 1, 3)):
+    for neg in (torch.zeros(1), torch.zeros(()), torch.zeros(2, 1, 3)):
         with pytest.raises(
-            ValueError, match=r"neg_score: got shape .*, expected .*3.*; a negative"
+            ValueError, match=r"neg_score: got shape .*, expected \(3,\); a negative"
         ):
             bpr_loss(pos, neg)
+    with pytest.raises(
+        ValueError, match=r"got shape \(3, 1\), expected \(num_negatives, 3\); a neg"
+    ):
+        bpr_loss(pos, torch.zeros(3, 1))
     for wrong in (pos[:, None], torch.zeros(())):
         with pytest.raises(ValueError, match=r"pos_score: got shape .*, expected \(B,\)"):
             bpr_loss(wrong, pos)
@@ -114,6 +124,8 @@ def test_shapes_that_pytorch_would_stretch_are_refused() -> None:
     for wrong in (mask[:1], mask[0], mask[:, :1]):
         with pytest.raises(ValueError, match=r"positive: got shape .*, expected \(2, 3\)"):
             softmax_loss(score, wrong)
+    with pytest.raises(ValueError, match=r"score: got shape \(3,\), expected \(B, num_items\)"):
+        softmax_loss(score[0], mask[0])
     with pytest.raises(ValueError, match=r"embeddings: got shape \(1, 2\), expected \(3, 2\)"):
         l2_penalty(torch.ones(3, 2), torch.ones(1, 2))
     with pytest.raises(ValueError, match=r"got shape \(3,\), expected \(B, embedding_dim\)"):
@@ -152,11 +164,14 @@ def test_what_is_not_finite_is_not_hidden(value: float) -> None:
 def test_pairs_for_blocks_that_are_none() -> None:
     user_emb, item_emb = torch.ones(2, 3), torch.ones(4, 3)
     row, item = torch.tensor([0, 1]), torch.tensor([3, 0])
+    back = torch.tensor([0, 1, 0]), torch.tensor([3, 0, 2])  # to a row that was done
     for pair, message in (
+        (back, "row: got rows out of order, expected ascending"),
         ((row.flip(0), item), "row: got rows out of order, expected ascending"),
         ((row + 1, item), "row: got position 2, expected 0 to 1"),
         ((row, item + 1), "item: got position 4, expected 0 to 3"),
         ((row, item[:1]), r"item: got shape \(1,\), expected \(2,\)"),
+        ((row[None], item), r"row: got shape \(1, 2\), expected \(n,\)"),
     ):
         with pytest.raises(ValueError, match=message):
             softmax_loss_in_blocks(user_emb, item_emb, pair)
@@ -165,3 +180,7 @@ def test_pairs_for_blocks_that_are_none() -> None:
             softmax_loss_in_blocks(user_emb, item_emb, pair)
     with pytest.raises(ValueError, match=r"item_emb: got shape \(4, 2\), expected \(num_items, 3"):
         softmax_loss_in_blocks(user_emb, item_emb[:, :2], (row, item))
+    with pytest.raises(
+        ValueError, match=r"user_emb: got shape \(3,\), expected \(B, embedding_dim"
+    ):
+        softmax_loss_in_blocks(user_emb[0], item_emb, (row, item))

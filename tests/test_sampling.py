@@ -124,5 +124,7 @@ def test_triplets_of_what_are_no_shares(toy: Interactions) -> None:
             sampler.triplets(index, uniform)
     with pytest.raises(ValueError, match="index: got position 3, expected 0 to 2"):
         sampler.triplets(index + 1, torch.zeros(2, 2))
+    with pytest.raises(ValueError, match=r"index: got shape \(1, 2\), expected \(num,\)"):
+        sampler.triplets(index[None], torch.zeros(2, 2))
     with pytest.raises(ValueError, match=r"uniform: got shape \(2, 3\), expected \(1 \+ num_neg"):
         sampler.triplets(index, torch.zeros(2, 3))

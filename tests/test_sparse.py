@@ -126,6 +126,8 @@ def test_inverse_roots() -> None:
     for wrong in (-1, math.nan, math.inf):
         with pytest.raises(ValueError, match="degree: got one below 0 or not finite"):
             inv_sqrt(torch.tensor([1.0, wrong]))
+    with pytest.raises(ValueError, match=r"degree: got shape \(1, 3\), expected \(n,\)"):
+        inv_sqrt(torch.ones(1, 3))
 
 
 def test_singular_triplets_are_numpys() -> None:

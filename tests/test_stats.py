@@ -1,4 +1,5 @@
 import math
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -140,3 +141,13 @@ def test_what_is_not_named_is_what_the_signature_says() -> None:
     assert t_interval(values) == t_interval(values, 0.95)
     both = report(values), report(np.roll(values, 1))
     assert compare(*both) == compare(*both, measure="recall", seed=0)
+
+
+def test_resamples_of_many_users_are_not_all_in_memory_at_once() -> None:
+    gain = np.random.default_rng(6).normal(size=1_000)  # 10,000 resamples of it are 80 MB
+    tracemalloc.start()
+    try:
+        compare(report(gain), report(np.zeros(1_000)))
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
