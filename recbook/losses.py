@@ -197,5 +197,4 @@ def l2_penalty(*embeddings: Tensor) -> Tensor:
         shape = tuple(check_tensor("embeddings", x, *shape, hint="all alike").shape)
     if len(embeddings[0]) == 0:
         raise ValueError("got embeddings of shape (0, ...), expected a row for each triplet")
-    squares = (x.square().sum(-1).sum() for x in embeddings)  # by rows: so few that one thread adds
-    return sum(squares, torch.zeros(())) / (2 * len(embeddings[0]))
+    return sum((x.square().sum(-1).sum() for x in embeddings), torch.zeros(())) / (2 * len(x))

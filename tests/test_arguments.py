@@ -892,6 +892,7 @@ EXEMPT = {
     "Interactions.is_in": "given parts by evaluate and splits, and checks each: test_interactions",
     "Split.check_made_here": "a check of a model, which recommend and save call",
     "beside": "given a table of items by split.recommend, and checks it",
+    "find": "given ids by splits, whose kinds are checked",
     "similar": "given an id by split.position that is not there",
     "Interactions": "a record: from_pairs is the door, and checks; the package makes its own",
     "Recommender.score": "a protocol",

@@ -50,7 +50,7 @@ def raw(movielens: MovieLens) -> dict[str, bytes]:
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No data in the environment's places, and no network."""
     monkeypatch.delenv("RECBOOK_DATA", raising=False)
-    monkeypatch.setattr(fetching, "user_cache_path", lambda _: tmp_path / "cache")
+    monkeypatch.setattr(fetching, "user_cache_path", lambda name: tmp_path / "cache" / name)
     monkeypatch.setattr(fetching, "gettempdir", lambda: tmp_path / "tmp")
 
     def refuse(*_: object) -> dict[str, bytes]:
@@ -70,7 +70,7 @@ def test_grouplens_archive_gives_the_same_files(
         file.writestr("ml-100k/u.item", u_item)
         for name in ("u.data", "u.user"):
             file.writestr(f"ml-100k/{name}", raw[name])
-    monkeypatch.setattr(source, "download", lambda _: archive.getvalue())
+    monkeypatch.setattr(source, "download", {source._ML_URL: archive.getvalue()}.__getitem__)
     assert source._from_grouplens() == raw
     assert load_movielens_100k(alone / "mine").folder == alone / "mine" / "ml-100k"
 
@@ -81,13 +81,16 @@ def test_pypi_package_gives_the_same_files(
     items = movielens.items.astype({"year": "string"}).fillna({"year": ""})
     lines = ["\t".join(row) for row in items.astype(str).itertuples(index=False)]
     members = {
-        "inter": b"header\n" + raw["u.data"],
-        "item": "\n".join(["header", *lines]).encode(),
-        "user": b"header\n" + raw["u.user"].replace(b"|", b"\t"),
+        "inter": b"user_id:token\titem_id:token\n" + raw["u.data"],
+        "item": "\n".join(["item_id:token\tmovie_title:token_seq", *lines]).encode(),
+        "user": b"user_id:token\tage:token\n" + raw["u.user"].replace(b"|", b"\t"),
     }
 
-    def pip(command: list[str], timeout: float, **_: object) -> subprocess.CompletedProcess:
+    def pip(
+        command: list[str], stdin: int, timeout: float, **_: object
+    ) -> subprocess.CompletedProcess:
         assert "--only-binary=:all:" in command and timeout < 300  # runs no setup.py, and ends
+        assert stdin == subprocess.DEVNULL  # so that it waits for no answer
         with zipfile.ZipFile(Path(command[-2]) / "some.whl", "w") as wheel:
             for kind, content in members.items():
                 wheel.writestr(f"recbole/dataset_example/ml-100k/ml-100k.{kind}", content)
@@ -147,7 +150,10 @@ def test_pypi_steps_in_however_grouplens_fails(
 
 
 def test_no_source_says_so_and_writes_nothing(alone: Path) -> None:
-    with pytest.raises(ConnectionError, match=r"(?s)GroupLens: no network.*PyPI: no network"):
+    with pytest.raises(
+        ConnectionError,
+        match=r"(?s)^MovieLens-100K is in none.*GroupLens: no network.*PyPI: no network",
+    ):
         load_movielens_100k()
     assert not list(alone.rglob("*.*"))
 
@@ -184,7 +190,7 @@ def test_places_in_order(
     assert load_movielens_100k(alone / "root").folder == alone / "variable" / "ml-100k"
     monkeypatch.delenv("RECBOOK_DATA")
     assert load_movielens_100k(alone / "root").folder == alone / "root" / "ml-100k"
-    assert load_movielens_100k().folder == alone / "cache" / "ml-100k"
+    assert load_movielens_100k().folder == alone / "cache" / "recbook" / "ml-100k"
 
 
 @pytest.fixture
@@ -218,6 +224,16 @@ def test_grouplens_own_folder_needs_no_network(
     assert loaded.folder == folder
     for table in ("ratings", "items", "users"):
         assert getattr(loaded, table).equals(getattr(movielens, table))
+
+
+def test_a_whole_file_comes_before_a_gzipped_one(
+    alone: Path, raw: dict[str, bytes], recwarn: pytest.WarningsRecorder
+) -> None:
+    for name, content in raw.items():
+        (alone / name).write_bytes(content)
+        (alone / f"{name}.gz").write_bytes(b"\x1f\x8b cut off")
+    assert load_movielens_100k(alone).folder == alone
+    assert not recwarn.list
 
 
 def test_a_damaged_u_item_is_named(alone: Path, raw: dict[str, bytes]) -> None:
@@ -258,9 +274,12 @@ def test_a_place_that_cannot_be_written_gives_way_to_the_next(
 ) -> None:
     monkeypatch.setattr(source, "_from_pypi", lambda: raw)
     (alone / "a file").touch()  # no folder can be made in it, not even by root
-    with pytest.warns(UserWarning, match=r"cannot be written: .*a file.*; it is stored in .*cache"):
+    with pytest.warns(
+        UserWarning,
+        match=r"written: .*a file.ml-100k \([^[]*Not a directory.*; it is stored in .*cache",
+    ):
         loaded = load_movielens_100k(alone / "a file")
-    assert loaded.folder == alone / "cache" / "ml-100k"
+    assert loaded.folder == alone / "cache" / "recbook" / "ml-100k"
 
 
 def test_where_nothing_can_be_written_it_stays_in_memory(
@@ -359,15 +378,42 @@ def test_damaged_copy_of_gowalla_is_named(alone: Path) -> None:
         (folder / name).write_bytes(b"\x1f\x8b cut off")
     with (
         pytest.warns(UserWarning, match=r"train\.txt\.gz is corrupted"),
-        pytest.raises(ConnectionError, match="its authors' repository: no network"),
+        pytest.raises(
+            ConnectionError,
+            match=r"(?s)^Gowalla is in none of .*its authors' repository: no network.*"
+            r"the folder gowalla with its train\.txt and test\.txt from elsewhere",
+        ),
     ):
         load_gowalla(alone)
+
+
+def test_gowalla_from_its_authors(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {"train.txt": b"0 1 2\n1 0\n", "test.txt": b"0 0\n"}
+    digests = {name: gowalla_module._pairs_md5(content) for name, content in files.items()}
+    there = {gowalla_module._GOWALLA_URL + name: content for name, content in files.items()}
+    monkeypatch.setattr(gowalla_module, "_GOWALLA_MD5", digests)
+    monkeypatch.setattr(gowalla_module, "download", there.__getitem__)
+    split = load_gowalla(alone)
+    assert repr(split) == "Split(29,858 users, 40,981 items: train 3, test 1)"
+    assert (alone / "gowalla" / "test.txt").read_bytes() == b"0 0\n"
 
 
 def test_gowalla_from_elsewhere_is_refused(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gowalla_module, "download", lambda _: b"0 1 2\n1 0\n")
     with pytest.raises(ConnectionError, match=r"train\.txt, test\.txt came with an unexpected"):
         load_gowalla()
+
+
+def test_a_machine_that_has_md5_for_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = fetching.hashlib.md5
+
+    def strict(content: bytes, usedforsecurity: bool = True) -> Any:
+        if usedforsecurity:
+            raise ValueError("disabled for FIPS")
+        return real(content)
+
+    monkeypatch.setattr(fetching.hashlib, "md5", strict)
+    assert fetching.md5(b"") == "d41d8cd98f00b204e9800998ecf8427e"
 
 
 def test_a_download_comes_in_blocks_and_has_a_bar(

@@ -116,6 +116,8 @@ def test_a_digest_is_of_sizes_too() -> None:
     for other in ((3, 2), (2, 3)):
         assert pairs_digest(Interactions.from_pairs([0, 1], [0, 1], *other)) != pairs_digest(one)
     assert pairs_digest(Interactions.from_pairs([1, 0], [1, 0])) == pairs_digest(one)
+    nothing = Interactions(one.user[:0], one.item[:0], 2, 2)
+    assert pairs_digest(nothing) not in (pairs_digest(None), pairs_digest(one))
     with pytest.raises(TypeError, match=r"got part=\[0, 1\], expected Interactions"):
         pairs_digest([0, 1])
 

@@ -11,7 +11,9 @@ import sys
 import warnings
 from collections.abc import Callable
 from decimal import Decimal
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -126,13 +128,33 @@ def test_a_delimiter_can_be_named(write: Callable[..., Path]) -> None:
     with pytest.raises(ValueError, match=r"got columns \['user_id item_id'\].*sep="):
         read_interactions(path)
     assert read_interactions(path, sep=" ").values.tolist() == [["a", "b"]]
-    with pytest.raises(ValueError, match="got sep='', expected the delimiter"):
-        read_interactions(path, sep="")
+    for sep in ("", '"', "\n", "\r"):
+        with pytest.raises(ValueError, match=r"got sep=.*, expected the delimiter, e\.g\. ';'"):
+            read_interactions(path, sep=sep)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_name_in_quotes_may_hold_the_delimiter(write: Callable[..., Path]) -> None:
+    path = write('user_id,"film, or show"\na,b\n')
+    assert read_interactions(path, item_id="film, or show").values.tolist() == [["a", "b"]]
+
+
+def test_a_first_line_with_a_stray_quote(write: Callable[..., Path]) -> None:
+    path = write('a,"b,3\nc,d,4\n')
+    names = ["user_id", "item_id", "rating"]
+    rows = read_interactions(path, names=names, quotes=False)
+    assert rows.values.tolist() == [["a", '"b', 3], ["c", "d", 4]]
+
+
+def test_a_blank_after_the_delimiter_is_none_of_the_id(write: Callable[..., Path]) -> None:
+    path = write("user_id, item_id\na, b\n")
+    assert read_interactions(path).values.tolist() == [["a", "b"]]
+    path = write("user_id\titem_id\na\t b\n")  # with tabs, it is
+    assert read_interactions(path).values.tolist() == [["a", " b"]]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
 def test_encodings_that_say_what_they_are(write: Callable[..., Path], encoding: str) -> None:
-    path = write("user_id,item_id\r\nzoë,amélie\r\n", encoding=encoding)
+    path = write("\ufeffuser_id,item_id\r\nzoë,amélie\r\n", encoding=encoding)
     assert read_interactions(path).values.tolist() == [["zoë", "amélie"]]
 
 
@@ -160,7 +182,7 @@ def test_gzipped_whatever_its_name(write: Callable[..., Path]) -> None:
 def test_json_lines(write: Callable[..., Path]) -> None:
     lines = [{"user_id": "007", "item_id": 2**60 + 1, "extra": [1]}, {"item_id": "x", "rating": 3}]
     lines[1]["user_id"] = 7
-    path = write("\n".join(json.dumps(line) for line in lines) + "\n\n")
+    path = write("\n\n".join(json.dumps(line) for line in lines) + "\n\n")
     rows = read_interactions(path)
     assert rows[["user_id", "item_id"]].values.tolist() == [["007", str(2**60 + 1)], ["7", "x"]]
     assert rows["rating"].fillna(0).tolist() == [0, 3]
@@ -232,6 +254,8 @@ def test_a_rating_is_a_number(write: Callable[..., Path]) -> None:
     assert list(read_interactions(path, rating=None)) == ["user_id", "item_id"]
     rows = read_interactions(pd.read_csv(path, sep=";", decimal=","))
     assert rows["rating"].tolist()[0] == 4.5
+    small = frame(rating=pd.array([1, 2, None], dtype="Float32"))
+    assert read_interactions(small)["rating"].dtype == "Float32"
     with pytest.raises(ValueError, match="'rating': got 1 missing values"):
         to_implicit(rows)
     assert len(to_implicit(rows.dropna(subset=["rating"]))) == 1
@@ -260,6 +284,19 @@ def test_repeated_visits(write: Callable[..., Path], rule: str, expected: list) 
     assert sorted(shuffled.values.tolist()) == sorted(expected)
     with pytest.raises(ValueError, match="got duplicates='mean', expected 'refuse', 'first'"):
         read_interactions(path, duplicates="mean")
+
+
+@pytest.mark.parametrize(("rule", "expected"), [("first", range(4)), ("last", range(396, 400))])
+def test_among_rows_of_one_time_the_place_decides(rule: str, expected: range) -> None:
+    rows = pd.DataFrame({"user_id": 1, "item_id": [5, 6, 7, 8] * 100, "timestamp": 9})
+    kept = read_interactions(rows.assign(rating=range(400)), duplicates=rule)
+    assert kept["rating"].tolist() == [*expected]
+
+
+@pytest.mark.parametrize("rule", ["first", "last", "count"])
+def test_ids_that_are_missing_are_no_duplicates(rule: str) -> None:
+    with pytest.raises(ValueError, match="'item_id': got 1 missing values"):
+        read_interactions(frame(item_id=[5, 5, None]), duplicates=rule)
 
 
 def test_a_table_keeps_its_ids_and_is_left_as_it_was() -> None:
@@ -296,10 +333,39 @@ class Relation:
         self.df = lambda: table
 
 
-@pytest.mark.parametrize("library", [Exchange, Relation])
+class Frame:
+    """As those of libraries that only have this to offer."""
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        self.to_pandas = lambda: table
+
+
+@pytest.mark.parametrize("library", [Exchange, Relation, Frame])
 def test_tables_of_other_libraries(library: Any) -> None:
     rows = frame(user_id=["ann", "ann", "NA"], rating=[1.5, 2, 3])
     assert read_interactions(library(rows)).values.tolist() == rows.values.tolist()
+
+
+class Stream(Relation):
+    """A table that can be had through Arrow, and else without."""
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> None:
+        """Is there."""
+
+
+def test_arrow_comes_first_where_pyarrow_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, asked = frame(), []
+    pyarrow = ModuleType("pyarrow")
+    pyarrow.__spec__ = ModuleSpec("pyarrow", None)
+    pyarrow.table = lambda source: asked.append(source) or Frame(rows)
+    source = Stream(rows)
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "pyarrow", pyarrow)
+        assert read_interactions(source).equals(rows) and asked == [source]
+        assert read_interactions(Relation(rows)).equals(rows) and asked == [source]
+        asked.clear()
+    monkeypatch.setattr("recbook.data.formats.find_spec", lambda name: None)
+    assert read_interactions(source).equals(rows) and not asked
 
 
 def test_polars_and_arrow() -> None:
@@ -327,6 +393,14 @@ def test_parquet(write: Callable[..., Path]) -> None:
         read_interactions(write(path.read_bytes()[:-30]))
 
 
+def test_parquet_is_known_by_its_content(
+    write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = {b"PAR1 ... PAR1": frame()}
+    monkeypatch.setattr(pd, "read_parquet", lambda file: there[file.read()])
+    assert read_interactions(write(b"PAR1 ... PAR1"), ids="number").equals(frame())
+
+
 def test_parquet_without_pyarrow(
     write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -339,7 +413,8 @@ def test_parquet_without_pyarrow(
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        (None, r"got source of type NoneType, .*pd\.DataFrame\(source\)"),
+        (None, r"got source of type NoneType, .* e\.g\. pd\.DataFrame\(source\)"),
+        (SimpleNamespace(collect=None), r"type SimpleNamespace, .* e\.g\. source\.collect\(\)"),
         ({"user_id": [1], "item_id": [2]}, "got source of type dict"),
         ([(1, 2)], "got source of type list"),
         (pd.Series([1]), "got source of type Series"),
@@ -394,7 +469,7 @@ def test_a_file_that_does_not_fit(
     write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("recbook.memory.free_bytes", lambda _: 5)
-    with pytest.raises(MemoryError, match="read a part of the file"):
+    with pytest.raises(MemoryError, match=r"text and table 20 x 6 B .*; read a part of the file"):
         read_interactions(write("user_id,item_id\na,b\n"))
 
 

@@ -202,13 +202,15 @@ def test_positions_of_raw_ids(friends: Split) -> None:
     assert friends.position(items="12").tolist() == [1]
     assert friends.position(items=pd.Series(["7"], index=[4])).tolist() == [2]
     assert Split(friends.train).position(users=[2]).tolist() == [2]
+    wide = Split(Interactions(friends.train.user, friends.train.item, 3, 5))
+    assert wide.position(items=[4]).tolist() == [4]
 
 
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
         (
-            {"users": ["anne"]},
+            {"users": ["ann", "anne"]},
             ValueError,
             r"got 'anne', expected an id of the split; did you mean 'ann'\?",
         ),
@@ -234,8 +236,26 @@ def test_numbers_asked_for_as_text(toy: Interactions) -> None:
         split.position(items="196")
     with pytest.raises(ValueError, match=r"got 8, .*whole numbers from 2 to 196 here"):
         split.position(items=8)
-    with pytest.raises(ValueError, match="position 3, expected 0 to 2; this split has no raw ids"):
+    with pytest.raises(
+        ValueError, match="users: got position 3, expected 0 to 2; this split has no raw ids"
+    ):
         split.position(users=3)
+
+
+def test_ids_beyond_a_byte(toy: Interactions) -> None:
+    small = np.array([5, 7, 196, 2], dtype=np.uint8)
+    with pytest.raises(ValueError, match="got 261, expected an id of the split"):
+        Split(toy, item_ids=small).position(items=[261])
+    split = Split(toy, item_ids=np.array([261, 7, 196, 2]))
+    with pytest.raises(ValueError, match="no row for 261, which is listed"):
+        split.recommend(Last(4), [0], again=True, items=pd.DataFrame({"item_id": small}))
+
+
+def test_three_ids_are_named_of_many(split: Split) -> None:
+    with pytest.raises(ValueError, match=r"did you mean ('u\d\d' or ){2}'u\d\d'\?"):
+        split.position(users="u0x")
+    with pytest.raises(ValueError, match=r"e\.g\. 'u00', 'u01', 'u02'$"):
+        split.position(users=7)
 
 
 def test_lists_by_raw_ids(friends: Split) -> None:
@@ -255,6 +275,11 @@ def test_lists_by_raw_ids(friends: Split) -> None:
     assert friends.recommend(model, "ann", again=True, allow=["10"])["item_id"].tolist() == ["10"]
 
 
+def test_a_list_has_ten_items_unless_one_says_so(split: Split) -> None:
+    lists = split.recommend(Popularity().fit(split.train), "u03", again=True)
+    assert lists["rank"].tolist() == [*range(1, 11)]
+
+
 def test_an_empty_list_says_whose(friends: Split) -> None:
     known = Interactions(friends.train.user[:2], friends.train.item[:2], 3, 3)
     with (
@@ -263,6 +288,9 @@ def test_an_empty_list_says_whose(friends: Split) -> None:
     ):
         lists = friends.recommend(EASE(1).fit(known), ["bob", "ann", "cem"], deny=["12"])
     assert len(lists) == 0
+    positions = Split(friends.train)
+    with pytest.warns(UserWarning, match="no list for 1: no item is left"):
+        assert len(positions.recommend(Popularity().fit(friends.train), 1, deny=[0, 1, 2])) == 0
 
 
 def test_what_recommend_refuses(friends: Split) -> None:
@@ -274,9 +302,11 @@ def test_what_recommend_refuses(friends: Split) -> None:
         friends.recommend(EASE, "ann")
     with pytest.raises(ValueError, match="k=0, expected 1 or more"):
         friends.recommend(model, "ann", k=0)
-    with pytest.raises(ValueError, match="a model of 3 users and 4 items, and a split of 3 and 3"):
-        wide = Interactions(friends.train.user, friends.train.item, 3, 4)
-        friends.recommend(Popularity().fit(wide), "ann")
+    for size in ((3, 4), (4, 3)):
+        other = Interactions(friends.train.user, friends.train.item, *size)
+        message = f"model of {size[0]} users and {size[1]} items, and a split of 3 and 3"
+        with pytest.raises(ValueError, match=message):
+            friends.recommend(Popularity().fit(other), "ann")
 
 
 @pytest.mark.parametrize(
@@ -287,6 +317,7 @@ def test_what_recommend_refuses(friends: Split) -> None:
         ({"item_id": ["12"], "score": [1]}, "rename or drop the rest"),
         ({"item_id": [12]}, r"no row for '12', .*ids are numbers here: 12, .*astype.*: str\}\)"),
         ({"item_id": ["7"]}, "no row for '12', which is listed"),
+        ({"item_id": []}, "no row for '12', .*; there are no ids here"),
     ],
 )
 def test_tables_of_items_that_will_not_do(friends: Split, items: Any, message: str) -> None:
@@ -295,12 +326,34 @@ def test_tables_of_items_that_will_not_do(friends: Split, items: Any, message: s
         friends.recommend(model, "ann", k=1, items=pd.DataFrame(items))
 
 
-def test_lists_of_what_only_scores(friends: Split) -> None:
-    class Last:
-        def score(self, users: torch.Tensor) -> torch.Tensor:
-            return torch.arange(3).expand(len(users), -1)
+class Last:
+    """Only scores; the last item is the best."""
 
-    assert friends.recommend(Last(), "ann", again=True)["item_id"].tolist() == ["7", "12", "10"]
+    def __init__(self, num_items: int) -> None:
+        self.its_score = torch.arange(num_items)
+
+    def score(self, users: Tensor) -> Tensor:
+        return self.its_score.expand(len(users), -1)
+
+
+def test_lists_of_what_only_scores(friends: Split) -> None:
+    model = Last(3)
+    assert friends.recommend(model, "ann", again=True)["item_id"].tolist() == ["7", "12", "10"]
+    with pytest.raises(ValueError, match="no row for '12', which is listed"):
+        items = pd.DataFrame({"item_id": ["7", "10"]})
+        friends.recommend(model, "ann", again=True, items=items)
+    with pytest.warns(UserWarning, match="no list for ann: no item is left that may be shown"):
+        friends.recommend(model, "ann", deny=["7", "12"])
+    wide = Split(Interactions(friends.train.user, friends.train.item, 3, 5))
+    assert wide.recommend(Last(5), [0], k=2)["item_id"].tolist() == [4, 3]
+
+
+def test_who_is_not_known_has_no_list_whatever_the_scores(friends: Split) -> None:
+    model = Last(3)
+    model.known_users = torch.tensor([True, False, True])
+    with pytest.warns(UserWarning, match="no list for bob: the model has met no item of theirs"):
+        lists = friends.recommend(model, ["bob", "cem"], again=True)
+    assert lists["user_id"].tolist() == ["cem"] * 3
 
 
 def test_a_class_with_one_of_our_names(toy: Interactions, tmp_path: Path) -> None:

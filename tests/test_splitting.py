@@ -130,6 +130,15 @@ def test_parts_with_ids_of_two_kinds() -> None:
     assert len(given_split(train, test).test) == 1
 
 
+@pytest.mark.parametrize("small", ["uint8", "uint16", "UInt8"])
+def test_ids_of_unlike_sizes(small: Any) -> None:
+    short = frame().astype({"user_id": small})
+    long = frame(user_id=[2**16 + 1, 2, 2], item_id=[5, 6, 7])  # of which a byte or two hold a 1
+    for train, test, pair in ((short, long, (2, 6)), (long, short, (2, 5))):
+        split = given_split(train, test)
+        assert raw_pairs(split, split.test) == {pair} and split.num_dropped == {"test": 2}
+
+
 @settings(deadline=None)
 @given(
     st.sets(st.tuples(st.integers(0, 9), st.sampled_from("abcdef")), min_size=8),

@@ -549,9 +549,7 @@ def test_models_of_other_numbers_or_of_none(clusters: Split, to: Any) -> None:
 def test_a_step_that_does_not_fit(clusters: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("recbook.memory.free_bytes", lambda _: 10**7)
     train(small(), clusters, epochs=1, batch_size=64)
-    with pytest.raises(
-        MemoryError, match=r"gradients 2,002 x 64 x 8 x 3 x 4 B .* smaller .* batch"
-    ):
+    with pytest.raises(MemoryError, match=r"gradients 2,002 x 64 x 8 x 3 x 4 B .* or batch"):
         train(small(), clusters, loss="hard_bpr", epochs=1, batch_size=64, num_negatives=2000)
 
 

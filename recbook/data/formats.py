@@ -82,7 +82,7 @@ def _content(path: Path) -> bytes:
         content = path.read_bytes()
         return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
     except FileNotFoundError:
-        hint = "download it first" if "://" in str(path) or ":/" in str(path) else "check the name"
+        hint = "download it first" if ":/" in path.as_posix() else "check the name"
         raise FileNotFoundError(
             f"got {path}, which is not there, expected the path of a file, seen from {Path.cwd()}; "
             f"{hint}"

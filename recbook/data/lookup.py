@@ -10,7 +10,18 @@ import pandas as pd
 
 from recbook.checks import check_kind
 
-__all__ = ["beside", "similar"]
+__all__ = ["beside", "find", "similar"]
+
+
+def find(wanted: Any, ids: Any) -> np.ndarray:
+    """Where each of some ids is among others, -1 where it is not.
+
+    >>> find([261, 7], np.array([5, 7], dtype=np.uint8))  # pandas would find 261 where 5 is
+    array([-1,  1])
+    """
+    whole = all(np.asarray(one).dtype.kind in "iu" for one in (wanted, ids))
+    raw, asked = (np.asarray(one, np.int64 if whole else object) for one in (ids, wanted))
+    return pd.Index(raw).get_indexer(pd.Index(asked))
 
 
 def beside(frame: pd.DataFrame, items: Any) -> pd.DataFrame:
@@ -22,9 +33,7 @@ def beside(frame: pd.DataFrame, items: Any) -> pd.DataFrame:
             f"items: got columns {list(items)}, expected item_id, each once, and others than "
             f"{[name for name in frame if name != 'item_id']}; rename or drop the rest"
         )
-    where = pd.Index(items["item_id"]).get_indexer(
-        pd.Index(frame["item_id"].tolist(), dtype=object)
-    )
+    where = find(frame["item_id"].tolist(), items["item_id"])
     if (where < 0).any():
         lost = frame["item_id"].tolist()[int(np.flatnonzero(where < 0)[0])]
         raise ValueError(
@@ -38,11 +47,12 @@ def beside(frame: pd.DataFrame, items: Any) -> pd.DataFrame:
 
 def similar(wrong: Any, ids: np.ndarray) -> str:
     """What may have been meant by an id that is not there."""
-    text = bool(len(ids)) and isinstance(ids[0], str)
-    if not text:
+    if not len(ids):
+        return "there are no ids here"
+    if not isinstance(ids[0], str):
         if isinstance(wrong, str) and wrong.isdecimal() and int(wrong) in ids:
             return f"ids are numbers here: {int(wrong)}, not text"
-        return f"ids are whole numbers from {min(ids, default=0)} to {max(ids, default=0)} here"
+        return f"ids are whole numbers from {min(ids)} to {max(ids)} here"
     names = ids.tolist()
     if str(wrong) in names:
         return f"ids are text here: {str(wrong)!r}, not a number"

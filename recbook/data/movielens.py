@@ -75,7 +75,7 @@ def load_movielens_100k(root: str | Path | None = None) -> MovieLens:
         return pd.read_csv(io.BytesIO(files[file]), sep=sep, names=columns, **more)
 
     ratings = table("u.data", "\t", "user_id item_id rating timestamp")
-    items = table("items.tsv", "\t", dtype={"year": "Int64"}, quoting=3)
+    items = table("items.tsv", "\t", dtype={"year": "Int64"})
     names = "user_id age gender occupation zip_code"
     users = table("u.user", "|", names, dtype={"zip_code": str})
     return MovieLens(ratings, items, users, folder)

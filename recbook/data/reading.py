@@ -350,7 +350,7 @@ def _without_duplicates(frame: pd.DataFrame, rule: str) -> pd.DataFrame:
         if frame[name].notna().all():
             _check_ids(frame[name])
     first = rule == "first"
-    count = frame.groupby(_PAIR, dropna=False)["user_id"].transform("size")
+    count = frame.groupby(_PAIR)["user_id"].transform("size")
     if "timestamp" in frame:
         # A row without a time is taken for an early one: it outdoes none that has a time.
         frame = frame.sort_values("timestamp", kind="stable", na_position="first")

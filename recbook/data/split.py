@@ -13,7 +13,7 @@ from torch import Tensor
 
 from recbook.checks import check_choice, check_count, check_kind, check_positions
 from recbook.data.interactions import Interactions, check_part
-from recbook.data.lookup import beside, similar
+from recbook.data.lookup import beside, find, similar
 from recbook.ranking import best_items, check_scores
 
 __all__ = ["Split"]
@@ -110,7 +110,7 @@ class Split:
             raise TypeError(
                 f"{name}: got {wanted!r:.80}, expected raw ids, which are text or whole numbers"
             )
-        found = pd.Index(ids).get_indexer(pd.Index(array.tolist(), dtype=object))
+        found = find(array, ids)
         if (found < 0).any():
             wrong = array[found < 0][0]
             raise ValueError(

@@ -17,6 +17,7 @@ from sklearn.model_selection import train_test_split
 
 from recbook.checks import check_kind, check_seed, check_share
 from recbook.data.interactions import Interactions
+from recbook.data.lookup import find
 from recbook.data.reading import check_frame
 from recbook.data.split import Split
 
@@ -207,7 +208,7 @@ def _encode(
     for name, rows in (("train", train), ("val", val), ("test", test)):
         if rows is None:
             continue
-        both = [pd.Index(raw).get_indexer(rows[column]) for column, raw in ids.items()]
+        both = [find(rows[column], raw) for column, raw in ids.items()]
         scored = (both[0] >= 0) & (both[1] >= 0)
         for position, there in zip(both, trained, strict=True):
             if name == "train":
