@@ -58,7 +58,7 @@ def read_table(
 def _from_library(source: Any) -> pd.DataFrame:
     if not isinstance(source, pd.Series):
         if hasattr(source, "__arrow_c_stream__") and find_spec("pyarrow"):
-            import pyarrow  # type: ignore[import-not-found,unused-ignore]
+            import pyarrow  # type: ignore[import-untyped]
 
             return pyarrow.table(source).to_pandas()
         if hasattr(source, "__dataframe__"):
