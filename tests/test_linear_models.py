@@ -197,5 +197,8 @@ def test_a_penalty_too_small_for_doubles() -> None:
     twins = Interactions.from_pairs([0, 0, 1, 1], [0, 1, 0, 1])
     with pytest.raises(ValueError, match=r"reg=1e-20, with which .* is singular.* e\.g\. 100"):
         EASE(reg=1e-20).fit(twins)
+    crowd = Interactions.from_pairs([*range(100)] * 2, [0] * 100 + [1] * 100)
+    with pytest.raises(ValueError, match=r"reg=1e-12, with which .* is singular"):
+        EASE(reg=1e-12).fit(crowd)  # which would be enough for two users
     with pytest.raises(ValueError, match=r"'regularization': 1e\+38}.*no solution in floats"):
         ImplicitALS(2, regularization=1e38).fit(twins)

@@ -32,6 +32,9 @@ def test_the_arithmetic_of_embeddings(monkeypatch: pytest.MonkeyPatch) -> None:
         LightGCN(3, 4, embedding_dim=8)
     monkeypatch.setattr(memory, "free_bytes", lambda device: 7 * 8 * 12)
     LightGCN(3, 4, embedding_dim=8)
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 10 if device.type == "cpu" else None)
+    with torch.device("meta"):  # where they are to be
+        LightGCN(3, 4, embedding_dim=8)
 
 
 def test_a_graph_too_large_is_refused(clusters: Split, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,6 +98,8 @@ def test_the_arithmetic_of_a_training(clusters: Split, monkeypatch: pytest.Monke
     assert steps[2] == torch.device("cpu") and "recbook.distributed" in sort[1] == steps[1]
     train(MatrixFactorization(40, 40, embedding_dim=8), clusters, epochs=1)
     assert asked[-1][0]["layers"] == (80, 8, 2, 4)
+    train(model, clusters, "softmax", epochs=1)  # whose vectors are those of the layers
+    assert asked[-1][0]["a batch's vectors, products and gradients"] == (2, 0, 8, 3, 4)
 
 
 def test_what_is_free_is_not_always_known(monkeypatch: pytest.MonkeyPatch) -> None:

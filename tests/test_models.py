@@ -20,6 +20,7 @@ from recbook.models import (
     EASE,
     NGCF,
     BaseRecommender,
+    EmbeddingModel,
     ItemKNN,
     LightGCN,
     LightGCNConv,
@@ -170,6 +171,16 @@ def test_recommend(toy: Interactions) -> None:
     assert model.recommend([0], k=2, exclude=Interactions(none, none, 3, 4)).tolist() == [[1, 2]]
 
 
+def test_nothing_is_listed_for_a_user_without_an_edge() -> None:
+    train = Interactions.from_pairs([0, 2, 2], [0, 1, 2], 4, 4)
+    model, edge_index = LightGCN(4, 4, 5), bipartite_edge_index(train.user, train.item, 4)
+    for graph in (edge_index, train_adjacency(train)):
+        model.finalize(graph)
+        assert (model.recommend(range(4), k=1) == -1).flatten().tolist() == [False, True] * 2
+    model.finalize(edge_index[:, :0])
+    assert (model.recommend(range(4), k=1) == -1).all()
+
+
 def test_recommend_keeps_seen_items_out_of_negative_scores(toy: Interactions) -> None:
     class Below(Popularity):
         def score(self, users: torch.Tensor) -> torch.Tensor:
@@ -191,6 +202,20 @@ def test_a_readers_own_class_gets_lists(toy: Interactions) -> None:
         Newest().recommend([0], k=31)
     with pytest.raises(TypeError, match="got train=None, expected Interactions"):
         Newest().remember(None)  # type: ignore[arg-type]
+
+
+def test_a_readers_own_embeddings_are_drawn_as_lightgcns() -> None:
+    class Own(EmbeddingModel):
+        def forward(self, graph: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            return self.split_nodes(self.embedding.weight)
+
+    own = Own(3, 4, 8)
+    own.reset_parameters()
+    drawn = torch.randn(7, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    for model in (own, LightGCN(3, 4, 8)):
+        assert model.embedding.weight.equal((drawn * 0.1).float())  # on which the ledger rests
+    with pytest.raises(ValueError, match=r"^x: got shape \(7,\), expected \(7, embedding_dim\)"):
+        own.split_nodes(torch.zeros(7))
 
 
 def test_what_is_left_out_is_what_the_book_recommends() -> None:

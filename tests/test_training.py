@@ -428,7 +428,7 @@ def test_what_cannot_be_trained_is_refused_before_anything_changes(
     model.embedding.weight.data.fill_(7)
     with pytest.raises(error, match=message):
         train(model, clusters, **given)
-    assert (model.embedding.weight == 7).all()
+    assert (model.embedding.weight == 7).all() and model.cosine is None
 
 
 def test_parts_that_cannot_be_trained_or_validated_on(clusters: Split) -> None:
