@@ -234,8 +234,12 @@ def test_numbers_asked_for_as_text(toy: Interactions) -> None:
     split = Split(toy, item_ids=np.array([5, 7, 196, 2]))
     with pytest.raises(ValueError, match="ids are numbers here: 196, not text"):
         split.position(items="196")
-    with pytest.raises(ValueError, match=r"got 8, .*whole numbers from 2 to 196 here"):
-        split.position(items=8)
+    for wrong in (8, "Alien"):
+        with pytest.raises(ValueError, match=r"got .*, .*whole numbers from 2 to 196 here"):
+            split.position(items=wrong)
+    items = pd.DataFrame({"item_id": ["5", "7", "196", "2"]})
+    with pytest.raises(ValueError, match=r"no row for 2, .*ids are text here: '2', not a number"):
+        split.recommend(Last(4), [0], again=True, items=items)
     with pytest.raises(
         ValueError, match="users: got position 3, expected 0 to 2; this split has no raw ids"
     ):
@@ -249,6 +253,12 @@ def test_ids_beyond_a_byte(toy: Interactions) -> None:
     split = Split(toy, item_ids=np.array([261, 7, 196, 2]))
     with pytest.raises(ValueError, match="no row for 261, which is listed"):
         split.recommend(Last(4), [0], again=True, items=pd.DataFrame({"item_id": small}))
+    large = np.array([5, 7, 2**63, 2**63 + 1], dtype=np.uint64)  # a float holds no such number
+    titles = ["Alien", "Brazil", "Casablanca", "Dumbo"]
+    items = pd.DataFrame({"item_id": large, "title": titles})[::-1]
+    for k in (1, 3):
+        lists = Split(toy, item_ids=large).recommend(Last(4), [0], k, again=True, items=items)
+        assert lists["title"].tolist() == titles[: -k - 1 : -1]
 
 
 def test_three_ids_are_named_of_many(split: Split) -> None:

@@ -19,8 +19,11 @@ def find(wanted: Any, ids: Any) -> np.ndarray:
     >>> find([261, 7], np.array([5, 7], dtype=np.uint8))  # pandas would find 261 where 5 is
     array([-1,  1])
     """
-    whole = all(np.asarray(one).dtype.kind in "iu" for one in (wanted, ids))
-    raw, asked = (np.asarray(one, np.int64 if whole else object) for one in (ids, wanted))
+    raw, asked = (np.asarray(one) for one in (ids, wanted))
+    if raw.dtype.kind in "iu" and asked.dtype.kind in "iu":
+        raw, asked = (one.astype(np.int64) for one in (raw, asked))
+    else:
+        raw, asked = (np.asarray(one, dtype=object) for one in (ids, wanted))
     return pd.Index(raw).get_indexer(pd.Index(asked))
 
 
