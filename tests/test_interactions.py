@@ -165,7 +165,8 @@ def test_pairs_that_a_part_has() -> None:
     assert part.is_in().tolist() == [False] * 3
     assert part.is_in(one).tolist() == [True, False, False]
     assert part.is_in(one, two).tolist() == [True, True, False]
-    with pytest.raises(ValueError, match="got 2 users and 4 items, expected 2 and 3"):
+    assert part.is_in(Interactions(one.user[:0], one.item[:0], 2, 3)).tolist() == [False] * 3
+    with pytest.raises(ValueError, match=r"^parts: got 2 users and 4 items, expected 2 and 3"):
         part.is_in(Interactions.from_pairs([0], [3], 2, 4))
 
 
