@@ -121,7 +121,9 @@ def test_a_matrix_that_is_not_symmetric_is_refused(product: str) -> None:
     uneven = torch.tensor([[0.0, 2.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]).to_sparse_csr()
     lost = torch.tensor([[0.0, torch.nan], [torch.nan, 0.0]]).to_sparse_csr()
     wide = sparse_rows(torch.tensor([0]), torch.tensor([0]), torch.ones(1), (2, 3))
-    for adj in (one_way(), uneven, lost, wide):
+    near = torch.tensor([[0.0, 1.0], [1.000008, 0.0]]).to_sparse_csr()
+    small = torch.tensor([[0.0, 1e-9], [2e-9, 0.0]]).to_sparse_csr()
+    for adj in (one_way(), uneven, lost, wide, near, small):
         for _ in range(2):  # what was refused once is not trusted later
             with pytest.raises(ValueError, match="differs from its transpose, expected a symmetr"):
                 multiply(adj)
@@ -197,6 +199,10 @@ def test_layer_mean_by_hand() -> None:
         layer_mean(x, -1, lambda x: x)
     with pytest.raises(TypeError, match="got step=3, expected a function"):
         layer_mean(x, 1, 3)
+    with pytest.raises(
+        ValueError, match=r"got shape \(2,\), expected \(num_nodes, embedding_dim\)"
+    ):
+        layer_mean(x[:, 0], 1, lambda x: x)
 
 
 def test_train_adjacency_and_its_block(toy: Interactions) -> None:
@@ -229,7 +235,8 @@ def test_which_of_the_two_a_graph_is(toy: Interactions) -> None:
     edge_index = bipartite_edge_index(toy.user, toy.item, 3)
     assert is_adjacency(normalized_adjacency(edge_index, 7), 7)
     assert not is_adjacency(edge_index, 7)
-    for graph in (normalized_adjacency(edge_index, 8), edge_index.T, edge_index.float()):
+    others = edge_index.T, edge_index.float(), edge_index[:, 0]
+    for graph in (normalized_adjacency(edge_index, 8), *others):
         with pytest.raises(
             ValueError, match=r"expected the sparse matrix .* here 7 x 7, or an edg"
         ):
@@ -251,6 +258,14 @@ def test_errors() -> None:
         ValueError, match=r"item: got shape \(2,\), expected \(1,\); one for each user"
     ):
         bipartite_edge_index(one, two, 3)
+    with pytest.raises(
+        ValueError, match=r"user: got shape \(1, 2\), expected \(E,\); users and items"
+    ):
+        bipartite_edge_index(two[None], two, 3)
+    with pytest.raises(
+        ValueError, match=r"edge_index: got shape \(2,\), expected \(2, E\); is num_n"
+    ):
+        edge_norm(two, 2)
     with pytest.raises(ValueError, match="collide"):
         bipartite_edge_index(two, two, 1)
     with pytest.raises(ValueError, match="item: got position -1, expected 0 or more"):
@@ -262,6 +277,8 @@ def test_errors() -> None:
         edge_norm(torch.tensor([[0], [1]]), 2)
     with pytest.raises(ValueError, match="same edge twice"):
         normalized_adjacency(torch.tensor([[0, 1, 0, 1], [1, 0, 1, 0]]), 2)
+    with pytest.raises(ValueError, match="same edge twice"):
+        normalized_adjacency(torch.tensor([[0, 1, 1, 2, 1, 2], [1, 0, 2, 1, 2, 1]]), 3)
     with pytest.raises(
         ValueError, match=r"got position 2, expected 0 to 1; is num_nodes = num_users \+ num_items"
     ):

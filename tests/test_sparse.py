@@ -57,6 +57,13 @@ def test_rows_that_are_none() -> None:
             sparse_rows(wrong, column, value, (2, 2))
     with pytest.raises(ValueError, match="or one twice"):
         sparse_rows(row * 0, column * 0, value, (2, 2))
+    for wrong in ([0, 2, 1], [0, 1, 1]):  # what is wrong is not the first
+        with pytest.raises(ValueError, match="or one twice"):
+            sparse_rows(
+                torch.tensor(wrong), torch.zeros(3, dtype=torch.long), torch.ones(3), (3, 1)
+            )
+    with pytest.raises(ValueError, match=r"row: got shape \(1, 2\), expected \(n,\)"):
+        sparse_rows(row[None], column, value, (2, 2))
     with pytest.raises(ValueError, match="row: got position 1, expected 0 to 0"):
         sparse_rows(row, column, value, (1, 2))
     with pytest.raises(ValueError, match="column: got position 1, expected 0 to 0"):
@@ -91,6 +98,8 @@ def test_entries_of_rows_that_are_none() -> None:
     for rows, wrong in (([0, 2], 2), ([-1], -1)):
         with pytest.raises(ValueError, match=f"rows: got position {wrong}, expected 0 to 1"):
             row_entries(start, torch.tensor(rows))
+    with pytest.raises(ValueError, match=r"rows: got shape \(1, 1\), expected \(n,\)"):
+        row_entries(start, torch.tensor([[0]]))
     with pytest.raises(TypeError, match="rows: got a mask of 2 truth values"):
         row_entries(start, torch.tensor([True, False]))
     with pytest.raises(ValueError, match="row_start: got starts that descend"):
@@ -113,8 +122,13 @@ def test_product_with_a_matrix_that_is_not_square() -> None:
 
 def test_what_is_no_sparse_matrix() -> None:
     check_csr("adj", compressed(WHOLE))
-    for other in (WHOLE, WHOLE.to_sparse(), csr_array(WHOLE.numpy()), None):
-        with pytest.raises(TypeError, match=r"got adj of .*, expected a sparse CSR tensor"):
+    for other, name in (
+        (WHOLE, r"torch\.strided"),
+        (WHOLE.to_sparse(), r"torch\.sparse_coo"),
+        (csr_array(WHOLE.numpy()), "csr_array"),
+        (None, "NoneType"),
+    ):
+        with pytest.raises(TypeError, match=f"got adj of {name}, expected a sparse CSR tensor"):
             check_csr("adj", other)
         with pytest.raises(TypeError, match="got matrix of"):
             sparse_product(other, torch.ones(3, 1))
