@@ -85,7 +85,7 @@ def check_training(model: EmbeddingModel, split: Split, settings: dict[str, Any]
                 "the validation part is empty, so that nothing can be validated; split with more "
                 "rows or a larger val_size, or without one"
             )
-        shared = torch.isin(*(part.user * part.num_items + part.item for part in (val, train)))
+        shared = val.is_in(train)
         if shared.any():
             raise ValueError(
                 f"{int(shared.sum())} pairs are both in train and in validation; what is seen is "

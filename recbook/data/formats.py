@@ -130,12 +130,11 @@ def _text(path: Path, content: bytes, encoding: str | None) -> str:
         ) from None
     except UnicodeError as error:
         if encoding is not None or wide:
-            where = ""
-            if isinstance(error, UnicodeDecodeError):
-                where = f"a line {content[: error.start].count(bytes([10])) + 1} that is not "
+            line = content[: getattr(error, "start", 0)].count(b"\n") + 1
+            what = f"a line {line}" if isinstance(error, UnicodeDecodeError) else "a text"
             raise ValueError(
-                f"{path}: got {where or 'a text that is not '}{encoding or 'utf-16'}, expected "
-                "text in that encoding; pass the one it has, e.g. encoding='latin-1'"
+                f"{path}: got {what} that is not {encoding or 'utf-16'}, expected text in that "
+                "encoding; pass the one it has, e.g. encoding='latin-1'"
             ) from None
         warnings.warn(
             f"{path} is not UTF-8 and was read as latin-1, which has a letter for each byte; look "

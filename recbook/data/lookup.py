@@ -13,18 +13,16 @@ from recbook.checks import check_kind
 __all__ = ["beside", "find", "similar"]
 
 
-def find(wanted: Any, ids: Any) -> np.ndarray:
+def find(wanted: np.ndarray | pd.Series, ids: np.ndarray | pd.Series) -> np.ndarray:
     """Where each of some ids is among others, -1 where it is not.
 
-    >>> find([261, 7], np.array([5, 7], dtype=np.uint8))  # pandas would find 261 where 5 is
+    >>> small = np.array([5, 7], dtype=np.uint8)
+    >>> find(np.array([261, 7]), small)  # pandas would find 261 where 5 is
     array([-1,  1])
     """
-    raw, asked = (np.asarray(one) for one in (ids, wanted))
-    if raw.dtype.kind in "iu" and asked.dtype.kind in "iu":
-        raw, asked = (one.astype(np.int64) for one in (raw, asked))
-    else:
-        raw, asked = (np.asarray(one, dtype=object) for one in (ids, wanted))
-    return pd.Index(raw).get_indexer(pd.Index(asked))
+    raw, asked = np.asarray(ids), np.asarray(wanted)
+    kind = np.int64 if raw.dtype.kind in "iu" and asked.dtype.kind in "iu" else object
+    return pd.Index(raw.astype(kind)).get_indexer(pd.Index(asked.astype(kind)))
 
 
 def beside(frame: pd.DataFrame, items: Any) -> pd.DataFrame:
@@ -36,7 +34,7 @@ def beside(frame: pd.DataFrame, items: Any) -> pd.DataFrame:
             f"items: got columns {list(items)}, expected item_id, each once, and others than "
             f"{[name for name in frame if name != 'item_id']}; rename or drop the rest"
         )
-    where = find(frame["item_id"].tolist(), items["item_id"])
+    where = find(frame["item_id"], items["item_id"])
     if (where < 0).any():
         lost = frame["item_id"].tolist()[int(np.flatnonzero(where < 0)[0])]
         raise ValueError(

@@ -322,9 +322,10 @@ def _times(column: pd.Series, date_format: str | None) -> pd.Series:
             return column
         if kind in ("integer", "floating", "mixed-integer-float", "decimal"):  # as in JSON lines
             return pd.to_numeric(given)
-        numbers = pd.to_numeric(given, errors="coerce")
-        if kind == "string" and numbers.notna().equals(given.notna()):
-            return numbers
+        if kind == "string":
+            numbers = pd.to_numeric(given, errors="coerce")
+            if numbers.notna().equals(given.notna()):
+                return numbers
     elif kind == "integer":  # such as 20210403
         given = given.map(str, na_action="ignore")
     try:
@@ -346,11 +347,11 @@ def _times(column: pd.Series, date_format: str | None) -> pd.Series:
 
 def _without_duplicates(frame: pd.DataFrame, rule: str) -> pd.DataFrame:
     """One row a pair, in the old order."""
-    for name in _PAIR:
-        if frame[name].notna().all():
-            _check_ids(frame[name])
     first = rule == "first"
-    count = frame.groupby(_PAIR)["user_id"].transform("size")
+    try:
+        count = frame.groupby(_PAIR)["user_id"].transform("size")
+    except TypeError:  # ids that cannot be compared, such as lists, which are refused next
+        return frame
     if "timestamp" in frame:
         # A row without a time is taken for an early one: it outdoes none that has a time.
         frame = frame.sort_values("timestamp", kind="stable", na_position="first")
