@@ -65,7 +65,7 @@ def check_recommender(model: Recommender, train: Interactions) -> None:
 
 
 def _check_scores(model: Recommender, train: Interactions) -> None:
-    users = _some_users(train)
+    users = _some(torch.arange(train.num_users))
     with _clause(model, "score(users) gives numbers, a row a user and a column an item"):
         whole = _score(model, users, train)
     with _clause(model, "asked again, it gives the same scores"):
@@ -100,7 +100,7 @@ def _check_users(model: BaseRecommender, train: Interactions) -> None:
 
 
 def _check_lists(model: BaseRecommender, train: Interactions) -> None:
-    users = torch.nonzero(train.user_degree).flatten()[:50]
+    users = _some(torch.nonzero(train.user_degree).flatten())
     num_items = train.num_items
     score = _score(model, users, train)
     listed = score.amax(1) > score.amin(1) if num_items > 1 else torch.ones(len(users)) > 0
@@ -131,7 +131,7 @@ def _check_strangers(model: BaseRecommender, train: Interactions) -> None:
 
 
 def _check_saved(model: BaseRecommender, train: Interactions) -> None:
-    users = _some_users(train)
+    users = _some(torch.arange(train.num_users))
     here = copy.deepcopy(model).cpu() if isinstance(model, nn.Module) else model  # as load has it
     with _clause(model, "saved and loaded, it has the same scores"), TemporaryDirectory() as folder:
         again, _ = load(save(model, Split(train), Path(folder) / "model"))
@@ -153,7 +153,7 @@ def _check_state(model: nn.Module, train: Interactions) -> None:
 
 
 def _check_device(model: nn.Module, train: Interactions, device: str) -> None:
-    users = _some_users(train)
+    users = _some(torch.arange(train.num_users))
     with _clause(model, f"on {device} it has the same scores"):
         moved = copy.deepcopy(model).to(device)
         _equal(_score(moved, users, train), _score(model, users, train), 1e-4)
@@ -181,10 +181,9 @@ def _refuses(model: object, what: str, call: Callable[[], object]) -> None:
             raise AssertionError(f"it gave {came}")
 
 
-def _some_users(train: Interactions) -> Tensor:
-    """Fifty, or all, from the first to the last."""
-    number = train.num_users
-    return torch.arange(0, number, max(1, number // 50))
+def _some(users: Tensor) -> Tensor:
+    """All where they are few, else fifty to a hundred from the first to the last."""
+    return users[:: max(1, len(users) // 50)]
 
 
 def _score(model: Any, users: Tensor, train: Interactions) -> Tensor:
