@@ -3,7 +3,10 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 from dataclasses import replace
+from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -315,6 +318,10 @@ def a_function() -> None: ...
         (torch.nn.Sigmoid(), torch.nn.Tanh()),
         ({1, "a", None}, {1, "a"}),
         (Path("a"), torch.float32),
+        (Path("a"), Path("b")),
+        (torch.float32, torch.float64),
+        (Fraction(1, 3), Fraction(2, 3)),
+        (partial(a_function, 1), partial(a_function, 2)),
     ],
     ids=lambda given: type(given).__name__,  # the same in each of two processes
 )
@@ -329,7 +336,8 @@ def test_the_identity_sees_every_attribute(tmp_path: Path, one: object, other: o
 
 def test_what_is_equal_has_one_identity() -> None:
     texts = [np.array([str(10**6 + n) for n in range(3)], dtype=object) for _ in range(2)]
-    for one, other in (texts, ({0, 8}, {8, 0})):
+    unlike = [threading.Lock() for _ in range(2)]  # of which nothing is known but where they lie
+    for one, other in (texts, ({0, 8}, {8, 0}), unlike):
         assert checkpoint.identity(Holds(one), {}) == checkpoint.identity(Holds(other), {})
 
 
