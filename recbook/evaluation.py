@@ -147,6 +147,11 @@ def evaluate(
     users = torch.nonzero(target.user_degree).flatten()
     if seen is not None:
         check_part("seen", seen, target.num_users, target.num_items, empty=True)
+        if twice := int(target.is_in(seen).sum()):
+            raise ValueError(
+                f"{twice} pairs are both in seen and in target; a seen item is never recommended, "
+                "so it cannot be a target"
+            )
         num_unknown = int((seen.user_degree[users] == 0).sum())
     if (fitted_on := getattr(recommender, "fitted_on", None)) is not None:
         leaked = int(target.is_in(fitted_on).sum())
@@ -162,13 +167,7 @@ def evaluate(
         score = check_scores(recommender.score(some), len(some), target.num_items).cpu()
         wanted = target.dense_rows(some)
         if seen is not None:
-            known = seen.pairs_of(some)
-            if wanted[known].any():
-                raise ValueError(
-                    f"{int(wanted[known].sum())} pairs are both in seen and in target; a seen "
-                    "item is never recommended, so it cannot be a target"
-                )
-            score = without(score, known)
+            score = without(score, seen.pairs_of(some))
         position, tied = ranked(score, k)
         level = score[tied] == score[tied].gather(1, position[tied, -1:])
         mixed = (level & wanted[tied]).any(1) & (level & ~wanted[tied]).any(1)
