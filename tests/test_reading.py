@@ -382,7 +382,8 @@ def test_polars_and_arrow() -> None:
 
 
 def test_duckdb() -> None:
-    rows = read_interactions(duckdb.sql("select '007' as user_id, 7 as item_id"))
+    with duckdb.connect() as connection:  # closed, it leaves no threads behind
+        rows = read_interactions(connection.sql("select '007' as user_id, 7 as item_id"))
     assert rows.values.tolist() == [["007", 7]]
 
 
