@@ -224,6 +224,7 @@ def test_grouplens_own_folder_needs_no_network(
     assert loaded.folder == folder
     for table in ("ratings", "items", "users"):
         assert getattr(loaded, table).equals(getattr(movielens, table))
+    assert [*loaded.users] == ["user_id", "age", "gender", "occupation", "zip_code"]
 
 
 def test_a_whole_file_comes_before_a_gzipped_one(
