@@ -686,6 +686,7 @@ ENTRIES: dict[str, Entry] = {
         recbook.stats.t_interval,
         values=(value([0.1, 0.2, 0.4]), lambda: numbers()),
         level=(value(0.9), share()),
+        test_share=(value(0.2), share(zero=True)),
     ),
     "compare": entry(
         recbook.stats.compare,
@@ -693,6 +694,29 @@ ENTRIES: dict[str, Entry] = {
         second=(lambda: report(1), instance),
         measure=(value("ndcg"), choice),
         seed=(value(0), seed),
+        margin=(value(0.005), number(0)),
+    ),
+    "compare_splits": entry(
+        recbook.stats.compare_splits,
+        first=(value([0.1, 0.2, 0.4]), lambda: numbers() | {"other splits": [0.1, 0.2]}),
+        second=(value([0.1, 0.2, 0.3]), lambda: numbers()),
+        test_share=(value(0.2), share(zero=True)),
+        margin=(value(0.005), number(0)),
+    ),
+    "holm": entry(
+        recbook.stats.holm,
+        p_values=(
+            value([0.1, 0.2]),
+            lambda: but(numbers(), "one") | {"negative": [-0.1], "a percentage": [5.0]},
+        ),
+    ),
+    "verdicts": entry(
+        recbook.stats.verdicts,
+        comparisons=(
+            lambda: {"EASE": COMPARISON},
+            lambda: OTHERS | {"empty": {}, "numbers": {"EASE": 0.1}, "a list": [COMPARISON]},
+        ),
+        alpha=(value(0.05), share()),
     ),
     # models
     "MatrixFactorization": entry(
@@ -877,6 +901,8 @@ def numbers() -> Wrong:
         "ragged": [[0.1], [0.1, 0.2]], "a set": {0.1, 0.2},
     }  # fmt: skip
 
+
+COMPARISON = recbook.stats.Comparison(0.01, 0.005, 0.015, 0.01, 0.9)
 
 # Public callables whose arguments no reader fills in, and why.
 EXEMPT = {

@@ -1,5 +1,6 @@
 import math
 import tracemalloc
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -7,7 +8,15 @@ import pytest
 from scipy import stats as scipy_stats
 
 from recbook.evaluation import RankingReport
-from recbook.stats import bootstrap_interval, compare, t_interval
+from recbook.stats import (
+    Comparison,
+    bootstrap_interval,
+    compare,
+    compare_splits,
+    holm,
+    t_interval,
+    verdicts,
+)
 
 
 def report(recall: list[float] | np.ndarray, k: int = 20) -> RankingReport:
@@ -151,3 +160,121 @@ def test_resamples_of_many_users_are_not_all_in_memory_at_once() -> None:
         assert tracemalloc.get_traced_memory()[1] < 50e6
     finally:
         tracemalloc.stop()
+
+
+def test_the_correction_by_hand() -> None:
+    """Gains 1, 2, 3, so that s = 1; a fifth is tested on: 1/3 + 1/4 in place of 1/3."""
+    low, high = t_interval([1.0, 2.0, 3.0], test_share=0.2)
+    half = scipy_stats.t.ppf(0.975, 2) * (7 / 12) ** 0.5
+    assert (low, high) == pytest.approx((2 - half, 2 + half))
+    found = compare_splits([1.5, 2.5, 4.5], [0.5, 0.5, 1.5], 0.2, margin=5)
+    assert (found.difference, found.low, found.high) == pytest.approx((2, low, high))
+    t = 2 / (7 / 12) ** 0.5
+    assert found.p_value == pytest.approx(1 - t / (2 + t * t) ** 0.5)  # Student's t, 2 degrees
+    t = 3 / (7 / 12) ** 0.5
+    assert found.p_level == pytest.approx((1 - t / (2 + t * t) ** 0.5) / 2)
+
+
+def test_without_overlap_it_is_the_paired_t_test() -> None:
+    ours, theirs = np.random.default_rng(7).normal(0.3, 0.01, (2, 6))
+    found = compare_splits(ours, theirs, test_share=0)
+    assert found.p_value == pytest.approx(scipy_stats.ttest_rel(ours, theirs).pvalue)
+    gain = ours - theirs
+    shifted = [
+        scipy_stats.ttest_1samp(gain, end, alternative=side).pvalue
+        for end, side in ((-0.005, "greater"), (0.005, "less"))
+    ]
+    assert found.p_level == pytest.approx(max(shifted))
+    assert (found.low, found.high) == t_interval(gain)
+
+
+def test_an_interval_holds_what_its_test_does_not_refuse() -> None:
+    """The brute-force twin: shift the second model until the p value is a twentieth."""
+    ours, theirs = np.random.default_rng(8).normal(0.3, 0.01, (2, 5))
+    found = compare_splits(ours, theirs)
+    for end in (found.low, found.high):
+        assert compare_splits(ours, theirs + end).p_value == pytest.approx(0.05)
+    inner = t_interval(ours - theirs, 0.9, test_share=0.2)
+    margin = max(map(abs, inner))  # an interval of 90 % within the margin: level, at 5 %
+    assert compare_splits(ours, theirs, margin=margin).p_level == pytest.approx(0.05)
+
+
+def test_overlapping_splits_differ_too_little_for_an_uncorrected_interval() -> None:
+    """Means of random test fifths of ten numbers scatter less than means of new data would."""
+    generator = np.random.default_rng(9)
+    held = {0.0: 0, 0.2: 0}
+    for _ in range(400):
+        data = generator.normal(size=50)
+        parts = [generator.permutation(data) for _ in range(10)]
+        scores = [part[:10].mean() + part[10:].mean() for part in parts]  # test and train count
+        for share in held:
+            low, high = t_interval(scores, test_share=share)
+            held[share] += low < 0 < high
+    assert held[0.0] < 0.75 * 400 and held[0.2] > held[0.0] + 60
+
+
+def test_holm_is_bonferroni_closed() -> None:
+    """A difference is certain where each set of hypotheses that holds it is refused as a whole."""
+    p_values = [0.02, 0.001, 0.4, 0.02, 0.0124]
+    everyone = range(len(p_values))
+    for one, found in zip(everyone, holm(p_values), strict=True):
+        sets = [
+            chosen
+            for size in range(1, len(p_values) + 1)
+            for chosen in combinations(everyone, size)
+            if one in chosen
+        ]
+        closed = max(min(1, len(each) * min(p_values[i] for i in each)) for each in sets)
+        assert found == pytest.approx(closed)
+    assert holm([0.3]) == [0.3] and holm([0.6, 0.6]) == [1, 1]
+
+
+def test_the_margin_over_users_by_brute_force() -> None:
+    gain = np.random.default_rng(10).normal(0.002, 0.05, 400)
+    found = compare(report(gain), report(np.zeros(400)), margin=0.006)
+    generator = np.random.default_rng(11)
+    means = np.array([generator.choice(gain, 400).mean() for _ in range(10_000)])
+    expected = max((means <= -0.006).mean(), (means >= 0.006).mean())
+    assert found.p_level == pytest.approx(expected, abs=0.02)
+    assert compare(report(-gain), report(np.zeros(400)), margin=0.006).p_level == pytest.approx(
+        expected, abs=0.02
+    )
+
+
+def test_verdicts_of_a_family() -> None:
+    family = {
+        "sure": Comparison(0.01, 0.005, 0.015, 0.001, 0.9),
+        "sure the other way": Comparison(-0.01, -0.015, -0.005, 0.001, 0.9),
+        "sure alone": Comparison(0.01, 0.0001, 0.02, 0.04, 0.9),  # times two: .08
+        "no difference": Comparison(0.0, -0.002, 0.002, 0.9, 0.001),
+    }
+    words = ["ahead", "behind", "open", "level"]
+    assert list(verdicts(family).values()) == words
+    assert verdicts({"sure alone": family["sure alone"]}) == {"sure alone": "ahead"}
+    assert list(verdicts(family, alpha=0.003).values()) == ["open", "open", "open", "open"]
+
+
+def test_splits_that_cannot_be_compared() -> None:
+    with pytest.raises(
+        ValueError, match="first and 3 in second, expected one of both for each split"
+    ):
+        compare_splits([1.0, 2.0], [1.0, 2.0, 3.0])
+    with pytest.raises(ValueError, match="got test_share=20, expected a share from 0 to below 1"):
+        compare_splits([1.0, 2.0], [1.0, 2.0], test_share=20)
+    for margin in (0, -0.005):
+        with pytest.raises(ValueError, match=f"got margin={margin}, expected"):
+            compare_splits([1.0, 2.0], [1.0, 2.0], margin=margin)
+        with pytest.raises(ValueError, match=f"got margin={margin}, expected"):
+            compare(report([0.1, 0.2]), report([0.1, 0.2]), margin=margin)
+    with pytest.raises(ValueError, match=r"got p_values from -0.1 to 0.5, expected 0 to 1"):
+        holm([-0.1, 0.5])
+    with pytest.raises(ValueError, match="expected numbers"):
+        holm([])
+    with pytest.raises(TypeError, match="got comparisons"):
+        verdicts([Comparison(0, 0, 0, 1, 1)])
+    with pytest.raises(TypeError, match=r"comparisons\['EASE'\]"):
+        verdicts({"EASE": 0.01})
+    same = compare_splits([0.3, 0.4], [0.3, 0.4])
+    assert (same.difference, same.p_value, same.p_level) == (0, 1, 0)
+    always = compare_splits([3.0, 4.0], [1.0, 2.0])
+    assert (always.low, always.high, always.p_value, always.p_level) == (2, 2, 0, 1)
