@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
@@ -9,6 +10,7 @@ from recbook.data import (
     Interactions,
     MovieLens,
     Split,
+    load_citeulike,
     load_gowalla,
     load_movielens_100k,
     random_split,
@@ -51,10 +53,21 @@ def original(movielens: MovieLens) -> Split:
 @pytest.fixture(scope="session")
 def gowalla() -> Split:
     """The papers' data, which no test downloads."""
+    return load_gowalla(beside_the_checkout("gowalla"))
+
+
+@pytest.fixture(scope="session")
+def citeulike() -> pd.DataFrame:
+    """Who keeps which article, which no test downloads."""
+    return load_citeulike(beside_the_checkout("citeulike"))
+
+
+def beside_the_checkout(name: str) -> Path:
+    """The folder of all data, where it has this one."""
     folder = Path(__file__).resolve().parents[2] / "shared" / "data"
-    if not (folder / "gowalla").is_dir():
-        pytest.skip("no copy of Gowalla beside the checkout, so that its rows are not made again")
-    return load_gowalla(folder)
+    if not (folder / name).is_dir():
+        pytest.skip(f"no copy of {name} beside the checkout, so that its rows are not made again")
+    return folder
 
 
 @pytest.fixture

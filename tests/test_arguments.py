@@ -504,6 +504,10 @@ ENTRIES: dict[str, Entry] = {
     "load_movielens_100k": entry(
         recbook.data.load_movielens_100k, root=(value(None), optional(path))
     ),
+    "load_citeulike": entry(
+        lambda root: None if root is None else recbook.data.load_citeulike(root),
+        root=(value(None), optional(path)),
+    ),
     "load_gowalla": entry(
         lambda root: None if root is None else recbook.data.load_gowalla(root),
         root=(value(None), optional(path)),
@@ -940,6 +944,8 @@ EXEMPT = {
     "grid": "makes all combinations of any values",
     "download": "given an address by the loaders",
     "fetch_first": "given names and sources by the loaders",
+    "fetch_from_authors": "given names and digests by the loaders",
+    "item_lists": "given the bytes of a file by the loaders, whose digest covers what it refuses",
     "find_files": "given names and digests by the loaders; checks root",
     "md5": "of bytes",
     "read_table": "given a source by read_interactions",

@@ -24,9 +24,12 @@ from recbook.data import (
     MovieLens,
     Split,
     fetching,
+    load_citeulike,
     load_gowalla,
     load_movielens_100k,
+    random_split,
 )
+from recbook.data import citeulike as citeulike_module
 from recbook.data import gowalla as gowalla_module
 from recbook.data import movielens as source
 
@@ -56,7 +59,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def refuse(*_: object) -> dict[str, bytes]:
         raise OSError("no network")
 
-    for module in (source, gowalla_module):
+    for module in (source, fetching):
         monkeypatch.setattr(module, "download", refuse)
     monkeypatch.setattr(source, "_from_pypi", refuse)
     return tmp_path
@@ -314,7 +317,7 @@ def test_other_users_can_read_what_is_stored(
 
 @pytest.mark.parametrize("root", [7, b"data", ["data"], True], ids=str)
 def test_a_root_that_is_no_path(alone: Path, root: Any) -> None:
-    for load in (load_movielens_100k, load_gowalla):
+    for load in (load_movielens_100k, load_gowalla, load_citeulike):
         with pytest.raises(TypeError, match=r"got root=.*, expected the path"):
             load(root)
 
@@ -393,16 +396,62 @@ def test_gowalla_from_its_authors(alone: Path, monkeypatch: pytest.MonkeyPatch) 
     digests = {name: gowalla_module._pairs_md5(content) for name, content in files.items()}
     there = {gowalla_module._GOWALLA_URL + name: content for name, content in files.items()}
     monkeypatch.setattr(gowalla_module, "_GOWALLA_MD5", digests)
-    monkeypatch.setattr(gowalla_module, "download", there.__getitem__)
+    monkeypatch.setattr(fetching, "download", there.__getitem__)
     split = load_gowalla(alone)
     assert repr(split) == "Split(29,858 users, 40,981 items: train 3, test 1)"
     assert (alone / "gowalla" / "test.txt").read_bytes() == b"0 0\n"
 
 
 def test_gowalla_from_elsewhere_is_refused(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gowalla_module, "download", lambda _: b"0 1 2\n1 0\n")
+    monkeypatch.setattr(fetching, "download", lambda _: b"0 1 2\n1 0\n")
     with pytest.raises(ConnectionError, match=r"train\.txt, test\.txt came with an unexpected"):
         load_gowalla()
+
+
+def test_citeulike_has_its_published_size(citeulike: pd.DataFrame) -> None:
+    assert citeulike.shape == (204_986, 2) and not citeulike.duplicated().any()
+    users, items = citeulike["user_id"], citeulike["item_id"]
+    assert sorted(users.unique()) == [*range(5551)] and sorted(items.unique()) == [*range(16_980)]
+    assert users.value_counts().min() == 10
+
+
+def test_citeulike_is_what_random_split_takes(citeulike: pd.DataFrame) -> None:
+    split = random_split(citeulike, val_size=0.1)
+    assert split.train.num_users == 5551 and len(split.test) > 40_000
+
+
+CITED = b"2 1 2\n1 0\n"
+
+
+def test_citeulike_from_its_authors(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = {citeulike_module._CITEULIKE_URL + "users.dat": CITED}
+    monkeypatch.setattr(citeulike_module, "_CITEULIKE_MD5", {"users.dat": fetching.md5(CITED)})
+    monkeypatch.setattr(fetching, "download", there.__getitem__)
+    rows = load_citeulike(alone)
+    assert rows.to_dict("list") == {"user_id": [0, 0, 1], "item_id": [1, 2, 0]}
+    assert (alone / "citeulike" / "users.dat").read_bytes() == CITED
+    monkeypatch.setattr(fetching, "download", None)  # not asked again
+    assert load_citeulike(alone).equals(rows)
+
+
+def test_another_citeulike_is_refused(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "download", lambda _: CITED)
+    with pytest.raises(ConnectionError, match=r"users\.dat came with an unexpected digest"):
+        load_citeulike()
+
+
+def test_a_damaged_copy_of_citeulike_is_named(alone: Path) -> None:
+    (alone / "users.dat").write_bytes(CITED)
+    with (
+        pytest.warns(UserWarning, match=r"users\.dat is corrupted") as seen,
+        pytest.raises(
+            ConnectionError,
+            match=r"(?s)^CiteULike-a is in none of .*its authors' repository: no network.*"
+            r"the folder citeulike with its users\.dat from elsewhere",
+        ),
+    ):
+        load_citeulike(alone)
+    assert seen[0].filename == __file__
 
 
 def test_a_machine_that_has_md5_for_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:

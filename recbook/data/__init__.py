@@ -5,6 +5,7 @@ Raw data is a DataFrame with one row an interaction (``user_id``, ``item_id``, .
 together: what to train on, what to test on, and which raw id stands at which position.
 """
 
+from recbook.data.citeulike import load_citeulike
 from recbook.data.gowalla import load_gowalla
 from recbook.data.interactions import Interactions, check_part, pairs_digest
 from recbook.data.movielens import MovieLens, load_movielens_100k
@@ -24,6 +25,7 @@ __all__ = [
     "check_part",
     "given_split",
     "global_time_split",
+    "load_citeulike",
     "load_gowalla",
     "load_movielens_100k",
     "pairs_digest",

@@ -12,13 +12,24 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import gettempdir
 
+import numpy as np
 from platformdirs import user_cache_path
 from tqdm.auto import tqdm
 
 from recbook.checks import check_path
 from recbook.files import atomic_file
 
-__all__ = ["TIMEOUT", "Made", "download", "fetch_first", "find_files", "md5"]
+__all__ = [
+    "TIMEOUT",
+    "Files",
+    "Made",
+    "download",
+    "fetch_first",
+    "fetch_from_authors",
+    "find_files",
+    "item_lists",
+    "md5",
+]
 
 TIMEOUT = 10.0  # seconds without an answer after which the next source is tried
 
@@ -141,6 +152,22 @@ def fetch_first(
     )
 
 
+def fetch_from_authors(
+    name: str, url: str, digests: dict[str, str], digest: Callable[[bytes], str], folder: str
+) -> Files:
+    """The files from the one repository that has them, below ``url``.
+
+    Raises:
+        ConnectionError: where it does not answer with what the digests promise.
+    """
+
+    def get() -> Files:
+        return {file: download(url + file) for file in digests}
+
+    by_hand = f"{folder} with its {' and '.join(digests)}"
+    return fetch_first(name, digests, digest, {"its authors' repository": get}, by_hand)
+
+
 def _stored(path: Path) -> Path:
     packed = path.with_name(path.name + ".gz")
     return packed if packed.is_file() and not path.is_file() else path
@@ -171,3 +198,21 @@ def download(url: str) -> bytes:
                 blocks.append(block)
                 bar.update(len(block))
     return b"".join(blocks)
+
+
+def item_lists(content: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    r"""Lines ``number item item ...`` taken apart.
+
+    Returns:
+        The number that each line begins with, how many items follow it, and the items of all lines
+        one after the other.
+
+    Raises:
+        ValueError, IndexError: on what are no such lines.
+
+    >>> item_lists(b"7 1 2\n8 0\n")
+    (array([7, 8]), array([2, 1]), array([1, 2, 0]))
+    """
+    lines = [np.array(line.split(), dtype=np.int64) for line in content.splitlines()]
+    first, count = np.array([[line[0], len(line) - 1] for line in lines]).T
+    return first, count, np.concatenate([line[1:] for line in lines])

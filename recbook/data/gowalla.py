@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recbook.data.fetching import download, fetch_first, find_files, md5
+from recbook.data.fetching import Files, fetch_from_authors, find_files, item_lists, md5
 from recbook.data.interactions import Interactions
 from recbook.data.split import Split
 
@@ -44,9 +44,8 @@ def load_gowalla(root: str | Path | None = None) -> Split:
 
 def _parse_adjacency(content: bytes) -> tuple[np.ndarray, np.ndarray]:
     """Lines ``user item item ...`` as two arrays, one entry a pair."""
-    lines = [np.array(line.split(), dtype=np.int64) for line in content.splitlines()]
-    user = np.repeat([line[0] for line in lines], [len(line) - 1 for line in lines])
-    return user, np.concatenate([line[1:] for line in lines])
+    user, count, item = item_lists(content)
+    return np.repeat(user, count), item
 
 
 def _pairs_md5(content: bytes) -> str:
@@ -57,10 +56,5 @@ def _pairs_md5(content: bytes) -> str:
     return md5(np.sort(user << 32 | item).astype("<i8").tobytes())
 
 
-def _fetch_gowalla() -> dict[str, bytes]:
-    def get() -> dict[str, bytes]:
-        return {file: download(_GOWALLA_URL + file) for file in _GOWALLA_MD5}
-
-    sources = {"its authors' repository": get}
-    folder = "gowalla with its train.txt and test.txt"
-    return fetch_first("Gowalla", _GOWALLA_MD5, _pairs_md5, sources, folder)
+def _fetch_gowalla() -> Files:
+    return fetch_from_authors("Gowalla", _GOWALLA_URL, _GOWALLA_MD5, _pairs_md5, "gowalla")
