@@ -21,14 +21,18 @@ from recbook.data import Split
 from recbook.evaluation import Recommender, evaluate
 from recbook.models import (
     EASE,
+    EDLAE,
     GFCF,
     NGCF,
+    SLIM,
     ImplicitALS,
     ItemKNN,
     LightGCN,
     MatrixFactorization,
     Popularity,
     PureSVD,
+    RP3beta,
+    UserKNN,
 )
 from recbook.training import train
 
@@ -205,8 +209,18 @@ SOFTMAX = partial(LightGCN, num_layers=2, cosine=True)
 FAMILIES = {
     "Popularity": Family(closed_form(Popularity), [{}]),
     "ItemKNN": Family(closed_form(ItemKNN), grid(num_neighbors=[20, 50, 100, 200, 400])),
+    "UserKNN": Family(closed_form(UserKNN), grid(num_neighbors=[10, 20, 30, 40, 60, 80, 120])),
+    "RP3beta": Family(
+        closed_form(RP3beta),
+        grid(beta=[0.3, 0.4, 0.45, 0.5, 0.55, 0.6], num_neighbors=[50, 100, 200, 400, 800]),
+    ),
     "PureSVD": Family(closed_form(PureSVD), grid(embedding_dim=[4, 8, 12, 16, 24, 32, 48])),
     "EASE": Family(closed_form(EASE), grid(reg=[100, 200, 300, 400, 500, 700, 1000])),
+    "SLIM": Family(closed_form(SLIM), grid(l1=[1, 2, 3, 5], l2=[10, 30, 60, 100, 200])),
+    "EDLAE": Family(
+        closed_form(EDLAE),
+        grid(reg=[30, 100, 150, 200, 300], dropout=[0.33, 0.5, 0.67, 0.75, 0.8, 0.9]),
+    ),
     "GF-CF": Family(
         closed_form(GFCF), grid(num_frequencies=[16, 32, 64, 128], alpha=[0.1, 0.3, 1.0, 3.0])
     ),

@@ -47,8 +47,10 @@ from recbook.evaluation import RankingReport
 from recbook.graph import train_adjacency
 from recbook.models import (
     EASE,
+    EDLAE,
     GFCF,
     NGCF,
+    SLIM,
     ImplicitALS,
     ItemKNN,
     LightGCN,
@@ -56,6 +58,8 @@ from recbook.models import (
     NGCFConv,
     Popularity,
     PureSVD,
+    RP3beta,
+    UserKNN,
 )
 from recbook.sampling import TripletSampler
 from recbook.training import train
@@ -795,8 +799,14 @@ ENTRIES: dict[str, Entry] = {
         deny=(value([0, 3]), optional(positions(4))),
     ),
     "ItemKNN": entry(ItemKNN, num_neighbors=(value(2), count())),
+    "UserKNN": entry(UserKNN, num_neighbors=(value(2), count())),
+    "RP3beta": entry(RP3beta, beta=(value(0.5), number(0)), num_neighbors=(value(2), count())),
     "PureSVD": entry(PureSVD, embedding_dim=(value(2), count())),
     "EASE": entry(EASE, reg=(value(2), number(0, open_ends=True))),
+    "EDLAE": entry(
+        EDLAE, reg=(value(2), number(0, open_ends=True)), dropout=(value(0.5), share(zero=True))
+    ),
+    "SLIM": entry(SLIM, l1=(value(0.5), number(0)), l2=(value(2), number(0, open_ends=True))),
     "GFCF": entry(GFCF, num_frequencies=(value(2), count()), alpha=(value(0.3), number(0))),
     "ImplicitALS": entry(
         ImplicitALS,
@@ -878,7 +888,9 @@ IN_PROCESSES: dict[str, Entry] = {
         k=(value(2), count(1, 4)),
     ),
 }
-for _model in (Popularity, ItemKNN, PureSVD, EASE, GFCF, ImplicitALS):
+for _model in (
+    Popularity, ItemKNN, UserKNN, RP3beta, PureSVD, EASE, EDLAE, SLIM, GFCF, ImplicitALS
+):  # fmt: skip
     _settings: dict[str, Any] = {
         PureSVD: {"embedding_dim": 2}, GFCF: {"num_frequencies": 2}, ImplicitALS: {"factors": 2}
     }.get(_model, {})  # fmt: skip

@@ -19,8 +19,10 @@ from recbook.graph import smooth_start, train_adjacency
 from recbook.ledger import split_digest
 from recbook.models import (
     EASE,
+    EDLAE,
     GFCF,
     NGCF,
+    SLIM,
     BaseRecommender,
     ImplicitALS,
     ItemKNN,
@@ -28,6 +30,8 @@ from recbook.models import (
     MatrixFactorization,
     Popularity,
     PureSVD,
+    RP3beta,
+    UserKNN,
 )
 from recbook.sampling import TripletSampler
 from recbook.stats import bootstrap_interval, compare, t_interval
@@ -51,8 +55,12 @@ def trained(model: type, split: Split, loss: str, **settings: Any) -> BaseRecomm
 FITTED = {
     "Popularity": Popularity,
     "ItemKNN": partial(ItemKNN, 3),
+    "UserKNN": partial(UserKNN, 3),
+    "RP3beta": partial(RP3beta, 0.5, 3),
     "PureSVD": partial(PureSVD, 4),
     "EASE": partial(EASE, 2),
+    "EDLAE": partial(EDLAE, 2),
+    "SLIM": partial(SLIM, 0.5, 2),
     "GFCF": partial(GFCF, 4),
     "ImplicitALS": partial(ImplicitALS, 4),
 }

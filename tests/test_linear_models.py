@@ -1,4 +1,4 @@
-"""ItemKNN, EASE, GF-CF: by hand, by brute force, and what they refuse."""
+"""Neighbours and linear models: by hand, by brute force, and what they refuse."""
 
 from dataclasses import replace
 
@@ -10,11 +10,25 @@ from recbook import memory
 from recbook.data import Interactions, Split
 from recbook.evaluation import evaluate
 from recbook.graph import smooth_start
-from recbook.models import EASE, GFCF, ImplicitALS, ItemKNN, Popularity, PureSVD
+from recbook.models import (
+    EASE,
+    EDLAE,
+    GFCF,
+    SLIM,
+    ImplicitALS,
+    ItemKNN,
+    Popularity,
+    PureSVD,
+    RP3beta,
+    UserKNN,
+)
 from recbook.models.base import BaseRecommender
 
 ALL = torch.arange(3)
-CLOSED = [ItemKNN(), PureSVD(1), EASE(), GFCF(1), ImplicitALS(2)]
+CLOSED = [
+    ItemKNN(), UserKNN(), RP3beta(), PureSVD(1), EASE(), EDLAE(), SLIM(0.5, 1), GFCF(1),
+    ImplicitALS(2),
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -33,6 +47,127 @@ def test_item_knn_by_hand(toy: Interactions) -> None:
     assert score[0].tolist() == pytest.approx([0.5**0.5, 0.5**0.5, 0.5, 0])
 
 
+def test_user_knn_by_hand(toy: Interactions) -> None:
+    # Ann and Bob share one of two items each, 1/sqrt(2*2), for what Bob has; Ann and Cem none.
+    score = UserKNN().fit(toy).score(ALL)
+    assert score[0].tolist() == pytest.approx([0, 0.5, 0.5, 0])
+    assert score[1].tolist() == pytest.approx([0.5, 0.5, 0.5, 0.5])
+
+
+def test_rp3beta_by_hand(toy: Interactions) -> None:
+    # From Ann by Brazil (1/2) and Bob (1/2) to Casablanca (1/2); that has two users.
+    for beta in (0, 1, 2.0):
+        score = RP3beta(beta).fit(toy).score(ALL)
+        # To Alien by Brazil and Ann, to Brazil by Alien and Ann (who is Alien's one user).
+        assert score[0].tolist() == pytest.approx([1 / 8, 1 / 4 / 2**beta, 1 / 8 / 2**beta, 0])
+    first = RP3beta(1, num_neighbors=1).fit(toy).weight.toarray()
+    assert first[1].tolist() == [1 / 4, 0, 0, 0]  # Casablanca has 1/8 from Brazil
+
+
+def test_edlae_by_hand() -> None:
+    # Two items share two users, and one of them has a third; half of them is dropped.
+    train = Interactions.from_pairs([0, 0, 1, 1, 2], [0, 1, 0, 1, 1])
+    expected = torch.tensor([[0, 2 / (2 + 1 + 2)], [2 / (3 + 1 + 3), 0]], dtype=torch.float64)
+    torch.testing.assert_close(EDLAE(1, 0.5).fit(train).weight, expected)
+
+
+def test_slim_by_hand(toy: Interactions) -> None:
+    # Items of one common user: (1 - 1/2) / (users + 1); Brazil's two have no common user.
+    weight = SLIM(0.5, 1).fit(toy).weight.toarray()
+    expected = np.array([[0, 3, 0, 0], [2, 0, 2, 0], [0, 2, 0, 2], [0, 0, 3, 0]]) / 12
+    np.testing.assert_allclose(weight, expected, atol=1e-12)
+    assert SLIM(1, 1).fit(toy).weight.nnz == 0  # one user in common says nothing at l1 = 1
+
+
+def test_user_knn_and_rp3beta_are_their_loops(lonely: Interactions) -> None:
+    ones = dense(lonely)
+    num_users, num_items = ones.shape
+    item_of, users_of = ones.sum(1), ones.sum(0)
+    cosine = np.zeros((num_users, num_items))
+    walk = np.zeros((num_users, num_items))
+    for u, i, v in np.ndindex(num_users, num_items, num_users):
+        common = (ones[u] * ones[v]).sum()
+        if v != u and ones[v, i] and common:
+            cosine[u, i] += common / (item_of[u] * item_of[v]) ** 0.5
+        for j in range(num_items):
+            if j != i and ones[u, j] and ones[v, j] and ones[v, i]:
+                walk[u, i] += 1 / item_of[u] / users_of[j] / item_of[v] / users_of[i] ** 0.3
+    everybody = torch.arange(num_users)
+    np.testing.assert_allclose(UserKNN(9).fit(lonely).score(everybody), cosine, atol=1e-12)
+    np.testing.assert_allclose(RP3beta(0.3, 9).fit(lonely).score(everybody), walk, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "model", [ItemKNN(5), UserKNN(5), RP3beta(0.5, 5)], ids=lambda m: type(m).__name__
+)
+def test_blocks_of_rows_change_nothing(
+    model: ItemKNN, original: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = torch.arange(20)
+    expected = model.fit(original.train).score(some)
+    monkeypatch.setattr("recbook.models.neighbourhood._BLOCK", 700)
+    torch.testing.assert_close(model.fit(original.train).score(some), expected)
+
+
+def test_edlae_is_the_mean_over_all_that_dropout_may_leave() -> None:
+    ones, dropout, reg = np.array([[1, 1, 0], [1, 1, 1], [0, 1, 1.0]]), 0.3, 0.7
+    user, item = np.nonzero(ones)
+    gram, cross = reg * np.eye(3), np.zeros((3, 3))
+    for kept in np.ndindex(*[2] * len(user)):  # all 128 masks, each with its probability
+        share = np.prod(np.where(kept, 1 - dropout, dropout))
+        left = np.zeros((3, 3))
+        left[user, item] = np.array(kept) / (1 - dropout)
+        gram += share * left.T @ left
+        cross += share * left.T @ ones
+    model = EDLAE(reg, dropout).fit(Interactions.from_pairs(user, item))
+    for j in range(3):
+        others = np.arange(3) != j
+        best = np.linalg.solve(gram[np.ix_(others, others)], cross[others, j])
+        np.testing.assert_allclose(model.weight[others, j], best, atol=1e-12)
+
+
+def test_edlae_without_dropout_is_ease(original: Split) -> None:
+    ease, edlae = EASE(200).fit(original.train), EDLAE(200, 0).fit(original.train)
+    assert torch.equal(ease.weight, edlae.weight)
+
+
+@pytest.mark.parametrize(("l1", "l2"), [(0.1, 0.5), (0.5, 2), (3, 20)])
+@pytest.mark.parametrize("block", [7, 64])
+def test_slim_is_an_elastic_net_for_each_item(
+    l1: float, l2: float, block: int, original: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sklearn.linear_model import ElasticNet
+
+    monkeypatch.setattr("recbook.models.slim._BLOCK", block)
+    ones = dense(original.train)[:, :40]
+    user, item = np.nonzero(ones)
+    weight = SLIM(l1, l2).fit(Interactions.from_pairs(user, item, len(ones), 40)).weight.toarray()
+    settings = {"alpha": (l1 + l2) / len(ones), "l1_ratio": l1 / (l1 + l2), "tol": 1e-10}
+    net = ElasticNet(**settings, positive=True, fit_intercept=False, max_iter=10**5)
+    for j in range(0, 40, 7):
+        others = np.arange(40) != j
+        net.fit(ones[:, others], ones[:, j])
+        np.testing.assert_allclose(weight[others, j], net.coef_, atol=1e-6)
+    assert (weight >= 0).all() and (weight.diagonal() == 0).all()
+
+
+def test_slim_meets_the_conditions_of_an_optimum(original: Split) -> None:
+    ones, l1, l2 = dense(original.train), 8.0, 50.0
+    weight = SLIM(l1, l2).fit(original.train).weight.toarray()
+    slope = ones.T @ (ones @ weight - ones) + l2 * weight + l1
+    np.fill_diagonal(slope, 0)
+    assert np.abs(slope[weight > 0]).max() < 1e-4 and slope.min() > -1e-4
+    assert 0.001 < (weight > 0).mean() < 0.1  # few others
+
+
+def test_twins_share_a_weight() -> None:
+    user, item = np.nonzero(np.array([[1, 1, 1], [1, 1, 1], [1, 0, 0], [0, 1, 1]]))
+    weight = SLIM(0.5, 1e-3).fit(Interactions.from_pairs(user, item)).weight.toarray()
+    assert weight[1, 0] == pytest.approx(weight[2, 0], abs=1e-5) and weight[1, 0] > 0
+    with pytest.raises(ValueError, match=r"got l2=1e-09, with which .* is singular .* or more"):
+        SLIM(0.5, 1e-9).fit(Interactions.from_pairs(user, item))
+
+
 def test_item_knn_keeps_each_items_own_nearest(original: Split) -> None:
     x = dense(original.train)
     norm = np.sqrt(np.maximum(x.sum(0), 1))
@@ -41,7 +176,7 @@ def test_item_knn_keeps_each_items_own_nearest(original: Split) -> None:
     for item in (0, 100, 1000):  # the score of an item adds up the similarities that *it* kept
         row = np.sort(similarity[item])
         nearest = row[row > row[-5] * (1 - 1e-12)]  # and what is as similar as the fifth
-        column = ItemKNN(5).fit(original.train).similarity[:, item].numpy()
+        column = ItemKNN(5).fit(original.train).similarity[:, [item]].toarray()
         assert np.sort(column[column > 0]) == pytest.approx(nearest[nearest > 0])
 
 
@@ -89,7 +224,7 @@ def test_who_has_nothing_scores_nothing(model: BaseRecommender, lonely: Interact
     assert model.recommend([3], k=2, exclude=lonely).tolist() == [[-1, -1]]
 
 
-@pytest.mark.parametrize("model", [ItemKNN(), EASE(), GFCF()], ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize("model", CLOSED, ids=lambda m: type(m).__name__)
 def test_before_fit(model: BaseRecommender) -> None:
     fresh = type(model)()
     with pytest.raises(RuntimeError, match="knows nothing yet: call fit"):
@@ -101,6 +236,13 @@ def test_before_fit(model: BaseRecommender) -> None:
     [
         (lambda: EASE(0), "reg=0, expected a number above 0; .* singular"),
         (lambda: ItemKNN(0), "num_neighbors=0, expected 1"),
+        (lambda: UserKNN(0), "num_neighbors=0, expected 1"),
+        (lambda: RP3beta(-0.1), "beta=-0.1, expected a number of at least 0"),
+        (lambda: RP3beta(num_neighbors=0), "num_neighbors=0, expected 1"),
+        (lambda: EDLAE(0), "reg=0, expected a number above 0; an item without users"),
+        (lambda: EDLAE(1, 1), "dropout=1, expected a share from 0 to below 1"),
+        (lambda: SLIM(-1), "l1=-1, expected a number of at least 0"),
+        (lambda: SLIM(l2=0), "l2=0, expected a number above 0; items with the same users"),
         (lambda: GFCF(0), "num_frequencies=0"),
         (lambda: GFCF(4, alpha=-1), "alpha=-1"),
     ],
@@ -134,9 +276,9 @@ def test_gf_cf_has_its_papers_settings() -> None:
     assert (GFCF().num_frequencies, GFCF().alpha) == (256, 0.3)
 
 
-@pytest.mark.parametrize("model", [EASE(), ItemKNN()], ids=lambda model: type(model).__name__)
+@pytest.mark.parametrize("model", [EASE(), EDLAE(), SLIM()], ids=lambda m: type(m).__name__)
 def test_a_matrix_of_many_items_is_refused_before_it_is_made(
-    model: EASE | ItemKNN, monkeypatch: pytest.MonkeyPatch
+    model: EASE | EDLAE | SLIM, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "free_bytes", lambda _: 2**40)  # a terabyte, which is not enough
     many = Interactions.from_pairs([0, 1], [0, 199_999])
@@ -148,17 +290,25 @@ def test_a_matrix_of_many_items_is_refused_before_it_is_made(
 def test_all_are_far_above_popularity(original: Split) -> None:
     train, test = original.train, original.test
     popular = evaluate(Popularity().fit(train), train, test).recall
-    for model, recall in ((ItemKNN(200), 0.32), (EASE(), 0.36), (GFCF(64), 0.34)):
+    floors = (
+        (ItemKNN(200), 0.32), (UserKNN(), 0.33), (RP3beta(), 0.34), (EASE(), 0.36),
+        (EDLAE(), 0.36), (SLIM(8, 50), 0.34), (GFCF(64), 0.34),
+    )  # fmt: skip
+    for model, recall in floors:
         assert evaluate(model.fit(train), train, test).recall > recall > popular
 
 
-def test_the_order_of_the_items_decides_no_neighbour(original: Split) -> None:
+@pytest.mark.parametrize(
+    "model", [ItemKNN(100), UserKNN(40), RP3beta(0.5, 100)], ids=lambda m: type(m).__name__
+)
+def test_the_order_decides_no_neighbour(model: ItemKNN, original: Split) -> None:
     """Of 1,546 items, hundreds have several as similar as the last that is kept."""
-    train = original.train
-    order = torch.randperm(train.num_items, generator=torch.Generator().manual_seed(0))
-    renamed = replace(train, item=order[train.item])
-    plain, other = (ItemKNN(100).fit(part).score(torch.arange(50)) for part in (train, renamed))
-    torch.testing.assert_close(other[:, order], plain)
+    train, generator = original.train, torch.Generator().manual_seed(0)
+    user, item = (torch.randperm(n, generator=generator) for n in (943, 1546))
+    renamed = replace(train, user=user[train.user], item=item[train.item])
+    some = torch.arange(50)
+    plain = model.fit(train).score(some)
+    torch.testing.assert_close(model.fit(renamed).score(user[some])[:, item], plain)
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,23 @@ from recbook import memory, training
 from recbook.data import Interactions, Split
 from recbook.models import (
     EASE,
+    EDLAE,
     GFCF,
+    SLIM,
     ImplicitALS,
     ItemKNN,
     LightGCN,
     MatrixFactorization,
     PureSVD,
+    RP3beta,
+    UserKNN,
 )
 from recbook.training import train
+
+NEAREST = (
+    "a block of similarities and three copies {0} x {0} x 4 x 8 B = 0.0 GiB, "
+    "the neighbours and a copy {0} x {0} x 2 x 16 B"
+)
 
 
 def test_a_model_too_large_is_refused_before_it_is_allocated() -> None:
@@ -61,8 +70,12 @@ def test_a_graph_too_large_is_refused(clusters: Split, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("model", "needed"),
     [
-        (ItemKNN(), "the item-item matrix and three copies 4 x 4 x 4 x 8 B"),
+        (ItemKNN(), NEAREST.format(4)),
+        (RP3beta(), NEAREST.format(4)),
+        (UserKNN(), NEAREST.format(3)),
         (EASE(), "the item-item matrix, its inverse and two copies 4 x 4 x 4 x 8 B"),
+        (EDLAE(), "the item-item matrix, its inverse and two copies 4 x 4 x 4 x 8 B"),
+        (SLIM(), "the item-item matrix, the weights and two copies 4 x 4 x 4 x 8 B"),
         (PureSVD(embedding_dim=2), "the singular vectors 7 x 2 x 2 x 8 B"),
         (GFCF(num_frequencies=2), "the singular vectors 7 x 2 x 2 x 8 B"),
         (ImplicitALS(factors=5), "embeddings 7 x 5 x 2 x 4 B"),
@@ -77,7 +90,9 @@ def test_the_arithmetic_of_a_fit(
         model.fit(toy)
     message, _, advice = str(refused.value).partition("; ")
     assert message == f"{needed} = 0.0 GiB: needed 0.0 GiB, free 0.0 GiB"
-    assert advice.startswith("use fewer factors" if "embeddings" in needed else "leave out rare")
+    known = {"embeddings": "use fewer factors", "neighbours": "keep fewer neighbours"}
+    expected = [text for name, text in known.items() if name in needed] or ["leave out rare items"]
+    assert advice.startswith(expected[0])
 
 
 def test_the_arithmetic_of_a_training(clusters: Split, monkeypatch: pytest.MonkeyPatch) -> None:

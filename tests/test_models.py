@@ -18,7 +18,9 @@ from recbook.graph import (
 )
 from recbook.models import (
     EASE,
+    EDLAE,
     NGCF,
+    SLIM,
     BaseRecommender,
     EmbeddingModel,
     ItemKNN,
@@ -28,6 +30,8 @@ from recbook.models import (
     NGCFConv,
     Popularity,
     PureSVD,
+    RP3beta,
+    UserKNN,
     lightgcn,
     ngcf,
 )
@@ -224,6 +228,8 @@ def test_what_is_left_out_is_what_the_book_recommends() -> None:
     gcn, ngcf = LightGCN(3, 4), NGCF(3, 4)
     assert (gcn.num_layers, ngcf.num_layers, ngcf.dropout, ngcf.bias) == (3, 3, 0.1, False)
     assert (PureSVD().embedding_dim, EASE().reg, ItemKNN().num_neighbors) == (12, 400, 100)
+    assert (UserKNN().num_neighbors, RP3beta().beta, RP3beta().num_neighbors) == (40, 0.5, 400)
+    assert (EDLAE().reg, EDLAE().dropout, SLIM().l1, SLIM().l2) == (200, 0.8, 2, 60)
 
 
 def test_what_cannot_be_embedded_is_named(edge_index: torch.Tensor) -> None:

@@ -12,8 +12,10 @@ from recbook import memory
 from recbook.data import Interactions, Split
 from recbook.models import (
     EASE,
+    EDLAE,
     GFCF,
     NGCF,
+    SLIM,
     BaseRecommender,
     EmbeddingModel,
     ImplicitALS,
@@ -22,12 +24,15 @@ from recbook.models import (
     MatrixFactorization,
     Popularity,
     PureSVD,
+    RP3beta,
+    UserKNN,
 )
 from recbook.testing import check_recommender
 from recbook.training import train
 
 FITTED = [
-    Popularity(), ItemKNN(5), PureSVD(4), EASE(10), GFCF(4), ImplicitALS(8),
+    Popularity(), ItemKNN(5), UserKNN(5), RP3beta(num_neighbors=5), PureSVD(4), EASE(10), EDLAE(10),
+    SLIM(0.5, 2), GFCF(4), ImplicitALS(8),
 ]  # fmt: skip
 TRAINED: dict[str, tuple[Callable[..., EmbeddingModel], dict[str, Any]]] = {
     "MatrixFactorization": (MatrixFactorization, {}),

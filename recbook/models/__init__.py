@@ -3,16 +3,19 @@
 from recbook.models.base import BaseRecommender, EmbeddingModel
 from recbook.models.ials import ImplicitALS
 from recbook.models.lightgcn import LightGCN, LightGCNConv
-from recbook.models.linear import EASE, GFCF, PureSVD
+from recbook.models.linear import EASE, EDLAE, GFCF, PureSVD
 from recbook.models.matrix_factorization import MatrixFactorization
-from recbook.models.neighbourhood import ItemKNN
+from recbook.models.neighbourhood import ItemKNN, RP3beta, UserKNN
 from recbook.models.ngcf import NGCF, NGCFConv
 from recbook.models.popularity import Popularity
+from recbook.models.slim import SLIM
 
 __all__ = [
     "EASE",
+    "EDLAE",
     "GFCF",
     "NGCF",
+    "SLIM",
     "BaseRecommender",
     "EmbeddingModel",
     "ImplicitALS",
@@ -23,4 +26,6 @@ __all__ = [
     "NGCFConv",
     "Popularity",
     "PureSVD",
+    "RP3beta",
+    "UserKNN",
 ]

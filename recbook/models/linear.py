@@ -9,14 +9,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from recbook.checks import check_count, check_number
+from recbook.checks import check_count, check_number, check_share
 from recbook.data import Interactions, check_part
 from recbook.graph import normalized_matrix
 from recbook.memory import check_memory
 from recbook.models.base import BaseRecommender
 from recbook.sparse import inv_sqrt, largest_singular
 
-__all__ = ["EASE", "GFCF", "PureSVD"]
+__all__ = ["EASE", "EDLAE", "GFCF", "PureSVD"]
 
 _FEWER = "leave out rare items, or take a model with embeddings, e.g. LightGCN"
 
@@ -75,6 +75,24 @@ class PureSVD(BaseRecommender):
         return self.user_emb[users] @ self.item_emb.T
 
 
+def _regress_on_others(train: Interactions, reg: float, share: float = 0) -> Tensor:
+    """Ridge regressions of each item's column on all others, with ``reg + share * degree``."""
+    check_part("train", train)
+    n = train.num_items
+    check_memory({"the item-item matrix, its inverse and two copies": (n, n, 4, 8)}, _FEWER)
+    gram = torch.from_numpy((train.matrix.T @ train.matrix).toarray())
+    gram.diagonal().mul_(1 + share).add_(reg)
+    lower, fault = torch.linalg.cholesky_ex(gram)
+    if fault or lower.diagonal().min() < 1e-6 * lower.diagonal().max():
+        raise ValueError(
+            f"got reg={reg}, with which the item-item matrix is singular in doubles, "
+            "expected a larger one, e.g. 100"
+        )
+    inverse = torch.cholesky_inverse(lower)
+    weight = -inverse / inverse.diagonal()
+    return weight.fill_diagonal_(0)
+
+
 class EASE(BaseRecommender):
     r"""Each item's column predicted from all the others, by ridge regression.
 
@@ -105,21 +123,63 @@ class EASE(BaseRecommender):
 
     def fit(self, train: Interactions) -> EASE:
         """Invert the item-item matrix."""
-        check_part("train", train)
+        self.weight = _regress_on_others(train, self.reg)
         self.matrix = train.matrix
-        n = train.num_items
-        check_memory({"the item-item matrix, its inverse and two copies": (n, n, 4, 8)}, _FEWER)
-        gram = torch.from_numpy((self.matrix.T @ self.matrix).toarray())
-        gram.diagonal().add_(self.reg)
-        lower, fault = torch.linalg.cholesky_ex(gram)
-        if fault or lower.diagonal().min() < 1e-6 * lower.diagonal().max():
-            raise ValueError(
-                f"got reg={self.reg}, with which the item-item matrix is singular in doubles, "
-                "expected a larger one, e.g. 100"
-            )
-        inverse = torch.cholesky_inverse(lower)
-        self.weight = -inverse / inverse.diagonal()
-        self.weight.fill_diagonal_(0)
+        self.remember(train)
+        return self
+
+    def score(self, users: Tensor) -> Tensor:
+        """Sums of the weights of the users' items, shape ``(len(users), num_items)``.
+
+        Raises:
+            RuntimeError: before ``fit``.
+        """
+        users = self.positions(users)
+        return torch.from_numpy(self.matrix[users.numpy()] @ self.weight.numpy())
+
+
+class EDLAE(BaseRecommender):
+    r"""EASE that learns from what dropout leaves of a user: popular items are penalised more.
+
+    Each one in the input is dropped with probability :math:`p` = ``dropout``, and what is left is
+    divided by :math:`1 - p`; that is :math:`Z`. An item may not predict itself. In the mean over
+    all :math:`Z`
+
+    .. math:: \mathbb{E} \, \|X - ZW\|^2 + \mathrm{reg} \cdot \|W\|^2
+              = \|X - XW\|^2 + \sum_i \Bigl(\mathrm{reg} + \frac{p}{1 - p} d_i\Bigr) \|W_i\|^2
+              \quad\text{with}\quad W_{ii} = 0
+
+    with :math:`W_i` the weights from item :math:`i`, which has :math:`d_i` users: nothing is drawn.
+    The answer is that of :class:`EASE`, with a penalty for each item.
+
+    Args:
+        reg: weight of the penalty that all items have, above 0, for those without users.
+        dropout: share of the input that is dropped, from 0, which gives EASE, to below 1.
+
+    Raises:
+        ValueError: on numbers out of range.
+
+    Reference: Steck, Autoencoders that Don't Overfit Towards the Identity, NeurIPS 2020, equations
+    8 and 9, with all emphasis on what is dropped (there: b = 0), of full rank.
+
+    Items 0 and 1 share two users, and item 1 has one more: 2 / (2 + 2 + 1) and 2 / (3 + 3 + 1).
+
+    >>> train = Interactions.from_pairs([0, 0, 1, 1, 2], [0, 1, 0, 1, 1])
+    >>> EDLAE(reg=1, dropout=0.5).fit(train).weight
+    tensor([[0.0000, 0.4000],
+            [0.2857, 0.0000]], dtype=torch.float64)
+    """
+
+    def __init__(self, reg: float = 200, dropout: float = 0.8) -> None:
+        hint = "an item without users would make the matrix singular; try 100"
+        self.reg = check_number("reg", reg, above=0, hint=hint)
+        self.dropout = check_share("dropout", dropout, zero=True)
+
+    def fit(self, train: Interactions) -> EDLAE:
+        """Invert the item-item matrix."""
+        share = self.dropout / (1 - self.dropout)
+        self.weight = _regress_on_others(train, self.reg, share)
+        self.matrix = train.matrix
         self.remember(train)
         return self
 
