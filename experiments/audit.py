@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any
 
 from experiments.choosing import choose, evaluate_on_test, refit_on_each_seed, refit_on_each_split
+from experiments.models.scorers import RandomScores
 from experiments.plan import TRAINED, Plan
 from experiments.runs import Runs
-from experiments.scorers import RandomScores
 from experiments.summaries import (
     choice_to_json,
     differences_over_splits,

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from experiments.choosing import choose, evaluate_on_test
+from experiments.models.scorers import RandomScores
 from experiments.plan import Plan
 from experiments.runs import Runs
-from experiments.scorers import RandomScores
 from experiments.summaries import choice_to_json, over_seeds, rounded
 from recbook.models import Popularity
 

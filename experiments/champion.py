@@ -13,9 +13,9 @@ from experiments.choosing import (
     refit_on_each_seed,
     refit_on_each_split,
 )
+from experiments.models.scorers import Blend
 from experiments.plan import SOFTMAX, SOFTMAX_RANDOM_START, Plan
 from experiments.runs import Runs
-from experiments.scorers import Blend
 from experiments.summaries import (
     choice_to_json,
     differences_over_splits,

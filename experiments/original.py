@@ -11,9 +11,9 @@ from typing import Any
 
 import pandas as pd
 
+from experiments.models.scorers import SeenTimesZero
 from experiments.plan import TRAINED, Plan
 from experiments.runs import Runs
-from experiments.scorers import SeenTimesZero
 from experiments.summaries import gain_in_percent, mean_sd
 from recbook.data import Split
 from recbook.evaluation import MEASURES, evaluate

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from experiments.models.scorers import PowerNorm
 from experiments.plan import Plan
 from experiments.runs import Runs
-from experiments.scorers import PowerNorm
 from experiments.summaries import mean_sd, rounded
 from recbook.evaluation import MEASURES
 from recbook.models import LightGCN

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.scorers import PowerNorm
+from experiments.models.scorers import PowerNorm
 from recbook import checkpoint, training
 from recbook.data import Interactions, Split
 from recbook.models import NGCF, LightGCN

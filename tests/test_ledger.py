@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from experiments import __main__ as command
-from experiments import scorers, single_changes, summaries, writing
+from experiments import single_changes, summaries, writing
+from experiments.models import scorers
 from experiments.plan import Plan
 from experiments.runs import Runs
 from recbook import ledger
