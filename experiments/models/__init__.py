@@ -14,6 +14,7 @@ __all__ = ["MORE_FAMILIES"]
 DIRECT_AU = by_epochs(start_direct_au)
 XSIMGCL = by_epochs(start_xsimgcl, patience=20)  # validation falls first where contrast weighs much
 MULT_VAE = by_epochs(start_mult_vae, patience=20, max_epochs=300)
+GAMMAS = [0.3, 0.4, 0.5, 0.7, 1.0, 2.0, 5.0]
 MORE_FAMILIES = {
     "BSPM": Family(
         closed_form(BSPM),
@@ -28,12 +29,12 @@ MORE_FAMILIES = {
     ),
     "DirectAU, MF": Family(
         DIRECT_AU,
-        grid(lr=[1e-3, 3e-3, 1e-2], gamma=[0.2, 0.5, 1, 2, 5], reg=[1e-6, 1e-4], batch_size=[256]),
+        grid(lr=[1e-3, 5e-3], gamma=GAMMAS, reg=[1e-6, 1e-4], batch_size=[256]),
         seeded=True,
     ),
     "DirectAU, LightGCN": Family(
         DIRECT_AU,
-        grid(lr=[1e-3, 3e-3, 1e-2], gamma=[0.2, 0.5, 1, 2, 5], num_layers=[1, 2], batch_size=[256]),
+        grid(lr=[1e-3, 5e-3], gamma=GAMMAS, num_layers=[1, 2], batch_size=[256]),
         seeded=True,
     ),
     "XSimGCL": Family(

@@ -65,7 +65,8 @@ def start_direct_au(
         seed: of the initial embeddings and the batches.
         lr: Adam's learning rate.
         reg: Adam's weight decay, on all embeddings.
-        gamma: weight of uniformity.
+        gamma: weight of uniformity; where it is too low, all embeddings fall on one point, at a
+            loss of 0.
         num_layers: of LightGCN; 0 for MF.
         embedding_dim: length of an embedding.
         batch_size: pairs a step.
