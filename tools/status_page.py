@@ -32,7 +32,8 @@ def status() -> str:
 def published() -> Iterator[str]:
     """Published figures beside the ledger's."""
     yield "## Published, and ours\n"
-    for source in yaml.safe_load(PAGE.with_name("published.yml").read_text()):
+    sources = yaml.safe_load(PAGE.with_name("published.yml").read_text())
+    for source in (one for one in sources if "ours" in one):
         yield f"{source['source']}: {source['table']}.\n"
         yield from header("Figure", "published", "ours", "entry")
         for figure, value in source["figures"].items():
