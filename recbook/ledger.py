@@ -7,14 +7,13 @@ check of the prose read it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from recbook.checks import check_choice, check_kind
 from recbook.data import Split, pairs_digest
 
-__all__ = ["FOLDER", "figures", "read_entry", "split_digest"]
+__all__ = ["FOLDER", "read_entry", "split_digest"]
 
 FOLDER = Path(__file__).parent / "results"
 
@@ -28,21 +27,6 @@ def read_entry(name: str) -> dict[str, Any]:
     entries = {file.stem: file for file in FOLDER.glob("*.json")}
     check_choice("name", name, sorted(entries))
     return dict(json.loads(entries[name].read_text()))
-
-
-def figures(results: Any) -> Iterator[float]:
-    """All numbers that may be quoted from an entry's results, however nested.
-
-    Not those under ``by_epoch`` or ``by_split``: among so many any figure finds its like.
-    """
-    if isinstance(results, dict):
-        hidden = ("by_epoch", "by_split")
-        results = [part for key, part in results.items() if key not in hidden]
-    if isinstance(results, list):
-        for part in results:
-            yield from figures(part)
-    elif isinstance(results, int | float):
-        yield float(results)
 
 
 def split_digest(split: Split) -> str:

@@ -952,7 +952,6 @@ EXEMPT = {
     "LightGCNConv.message_and_aggregate": "called by PyG with what forward has checked",
     "MatrixFactorization.forward": "does not look at its argument",
     "without": "puts minus infinity where evaluate and recommend say",
-    "figures": "takes results of any shape",
     "grid": "makes all combinations of any values",
     "download": "given an address by the loaders",
     "fetch_first": "given names and sources by the loaders",

@@ -41,11 +41,6 @@ def test_an_entry_comes_back(own_ledger: Path, clusters: Split) -> None:
         ledger.read_entry("other")
 
 
-def test_figures_are_all_numbers_but_those_of_curves() -> None:
-    results = {"a": 1.5, "b": [2, {"by_epoch": [9.0], "c": 3}], "d": "text"}
-    assert list(ledger.figures(results)) == [1.5, 2.0, 3.0]
-
-
 def test_the_digest_is_of_the_data_that_the_ledger_names(original: Split, clusters: Split) -> None:
     digest = ledger.split_digest(original)
     assert digest == ledger.read_entry("baselines")["data"]["digest"]

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from recbook import ledger
+from tools import bindings
 from tools.bindings import file_of, problems, read_bindings
 from tools.prose import BOOK, GENERATED, PAGES, Sentence, read_figures, sentences, shown
 from tools.sources import evaluate, renders_as
@@ -107,24 +108,24 @@ def wrong_pages(page: Path, times: int) -> Iterator[tuple[str, list[Sentence]]]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_of_200_made_up_figures_at_most_two_pass(page: Path) -> None:
-    bindings = read_bindings(page)
-    passed = [what for what, page in wrong_pages(page, 200) if not any(problems(page, bindings))]
+    entries = read_bindings(page)
+    passed = [what for what, page in wrong_pages(page, 200) if not any(problems(page, entries))]
     assert len(passed) <= 2, passed
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_swapped_models_are_found(page: Path) -> None:
-    """Where a sentence with figures names two models, it may not name them the other way round."""
-    bindings, passed = read_bindings(page), []
+    """A bound sentence that names two models may not name them the other way round."""
+    entries, passed = read_bindings(page), []
     models = re.compile(r"\b(LightGCN|NGCF|MF-BPR|PureSVD|EASE|iALS|GF-CF|ItemKNN)\b")
     for n, sentence in enumerate(read_page(page)):
         names = list(dict.fromkeys(models.findall(sentence.text)))[:2]
-        if not sentence.spans or len(names) < 2:
+        if not (sentence.spans or sentence.compares) or len(names) < 2:
             continue
         turned = dict(zip(names, reversed(names), strict=True))
         text = models.sub(lambda match, to=turned: to.get(match[0], match[0]), sentence.text)
         page_now = [*read_page(page)[:n], *read_figures(text), *read_page(page)[n + 1 :]]
-        if not any(problems(page_now, bindings)):
+        if not any(problems(page_now, entries)):
             passed.append(text)
     assert not passed
 
@@ -163,10 +164,45 @@ def test_a_bound_sentence_is_right() -> None:
         ({"rest": "because"}, "1 figures without source, because because"),
         ({"holds": ["{published/post/NGCF recall@20} > 1"]}, "{published/post/NGCF recall@20} > 1"),
         ({"form": []}, "unknown key form"),
+        ({"read": False}, "proposed by value alone"),
     ],
 )
 def test_a_wrong_binding_is_named(change: dict[str, Any], line: str) -> None:
     assert any(found.startswith(line) for found in problems([SAID], [BOUND | change]))
+
+
+def test_entries_are_proposed() -> None:
+    sources = [("audit/NGCF/recall", 0.31364), ("audit/EASE/recall", 0.31361), ("x/y", 0.12)]
+    new = bindings.entry_for(SAID, [], sources)
+    assert new["says"] == "NGCF has {} of recall after 50 epochs, a gain of {} %."
+    assert new["from"] == ["audit/NGCF/recall", "100 * {x/y}"]
+    assert new["rest"] == "unbound" and any(
+        "by value alone" in line for line in problems([SAID], [new])
+    )
+    longer = next(read_figures("Here NGCF has 0.3136 of recall after 50 epochs, a gain of +12 %."))
+    renewed = bindings.entry_for(longer, [BOUND], sources)
+    assert renewed == BOUND | {"says": "Here " + BOUND["says"]}
+    assert list(problems([longer], [renewed])) == []
+
+
+IN_WORDS = next(read_figures("LightGCN is ahead of NGCF."))
+AHEAD = "{published/post/LightGCN recall@20} > {published/post/NGCF recall@20}"
+
+
+@pytest.mark.parametrize(
+    ("bound", "line"),
+    [
+        ([], "not bound: LightGCN"),
+        ([{"says": IN_WORDS.text}], "no figure, so either holds or the reason"),
+        ([{"says": IN_WORDS.text, "holds": [AHEAD.replace(">", "<")]}], "{published/post/LightGCN"),
+        ([{"says": "NGCF is ahead of LightGCN.", "holds": [AHEAD]}], "bound, but not in the prose"),
+    ],
+)
+def test_a_comparison_in_words_needs_a_source(bound: list[dict[str, Any]], line: str) -> None:
+    assert IN_WORDS.compares and not next(read_figures("LightGCN has layers.")).compares
+    assert list(problems([IN_WORDS], [{"says": IN_WORDS.text, "holds": [AHEAD]}])) == []
+    assert list(problems([IN_WORDS], [{"says": IN_WORDS.text, "rest": "reference"}])) == []
+    assert any(found.startswith(line) for found in problems([IN_WORDS], bound))
 
 
 def test_one_entry_is_good_for_one_sentence() -> None:

@@ -9,7 +9,8 @@
 Each ``{}`` is a figure, rendered from its source (``tools/sources.py``). Other figures are written
 out, and ``rest`` says why they claim nothing. ``holds`` has comparisons that must be true, for what
 the sentence says in words. The command names what is not bound, with sources that would fit;
-with ``--write`` it adds entries, in which ``from`` has what fits best and must be read.
+with ``--write`` it adds entries, with the sources of the sentence that they replace, or else with
+what fits best; the latter fail with ``read: false`` until somebody has read them.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from typing import Any
 import yaml
 
 from recbook import ledger
-from tools.prose import BOOK, PAGES, Sentence, sentences, shown
+from tools.prose import BOOK, PAGES, Sentence, read_figures, sentences, shown
 from tools.sources import PRINTED, evaluate, outputs, published, renders_as
 
 FOLDER = BOOK / "bindings"
@@ -33,6 +34,7 @@ WHY = {
     "reference",  # a place, a date, a count of the text's own things; what others define
     "unbound",  # has no source yet: the test lists how many there are, and the list must shrink
 }
+MARK = "0.123456789"  # stands for a bound figure where a template is read as a sentence
 Entry = dict[str, Any]
 
 
@@ -57,7 +59,7 @@ def problems(found: Iterable[Sentence], entries: Iterable[Entry]) -> Iterator[st
             yield f"bound, but not in the prose: {says}"
         else:
             yield from wrong_figures(open_.pop(place), entry)
-    yield from (f"not bound: {s.text}" for s in open_ if s.spans)
+    yield from (f"not bound: {s.text}" for s in open_ if s.spans or s.compares)
 
 
 def figures_at(sentence: Sentence, says: str) -> list[str] | None:
@@ -84,11 +86,16 @@ def wrong_figures(sentence: Sentence, entry: Entry) -> Iterator[str]:
     figures, says = figures_at(sentence, entry["says"]) or [], entry["says"]
     sources = entry.get("from", [])
     rest, why = len(sentence.spans) - len(figures), str(entry.get("rest", ""))
-    if extra := set(entry) - {"says", "from", "rest", "holds"}:
+    if "read" in entry:
+        yield f"proposed by value alone: see whether it is true, then take `read` out: {says}"
+    if extra := set(entry) - {"says", "from", "rest", "holds", "read"}:
         yield f"unknown key {', '.join(sorted(extra))}: {says}"
     if len(sources) != len(figures):
         yield f"{len(sources)} sources for {len(figures)} figures: {says}"
-    if bool(rest) != bool(why) or not {*filter(None, why.split(", "))} <= WHY:
+    if not sentence.spans:
+        if bool(why) == ("holds" in entry):
+            yield f"no figure, so either holds or the reason why it claims nothing: {says}"
+    elif bool(rest) != bool(why) or not {*filter(None, why.split(", "))} <= WHY:
         yield f"{rest} figures without source, because {why or 'nothing'}: {says}"
     for figure, source in zip(figures, sources, strict=False):
         try:
@@ -170,19 +177,27 @@ def propose(sentence: Sentence, figure: str, sources: list[tuple[str, float]]) -
 
 def entry_for(sentence: Sentence, old: list[Entry], sources: list[tuple[str, float]]) -> Entry:
     """A proposed entry: the sources of the most similar old one, or those that fit best."""
-    text, last, found, rest = "", 0, [], False
-    for (start, end), figure in zip(sentence.spans, sentence.figures, strict=True):
-        fits = propose(sentence, figure, sources)
-        text += sentence.text[last:start] + ("{}" if fits else figure)
-        found += fits[:1]
-        rest |= not fits
+    for like in difflib.get_close_matches(sentence.text, [e["says"] for e in old], 3, 0.7):
+        marked = next(read_figures(like.replace("{}", MARK)))
+        if len(marked.figures) == len(sentence.figures):
+            says = template(sentence, [figure == MARK for figure in marked.figures])
+            return next(e for e in old if e["says"] == like) | {"says": says}
+    fits = [propose(sentence, figure, sources)[:1] for figure in sentence.figures]
+    entry: Entry = {"says": template(sentence, [bool(found) for found in fits])}
+    if any(fits):
+        entry["from"] = [source for found in fits for source in found]
+    if not all(fits) or not fits:
+        entry["rest"] = "unbound"
+    return entry | {"read": False}
+
+
+def template(sentence: Sentence, bound: list[bool]) -> str:
+    """The sentence with ``{}`` in place of the figures that are bound."""
+    says, last = "", 0
+    for (start, end), open_ in zip(sentence.spans, bound, strict=True):
+        says += sentence.text[last:start] + ("{}" if open_ else sentence.text[start:end])
         last = end
-    entry: Entry = {"says": text + sentence.text[last:]}
-    for similar in difflib.get_close_matches(entry["says"], [e["says"] for e in old], 1, 0.8):
-        before = next(e for e in old if e["says"] == similar)
-        if similar.count("{}") == text.count("{}"):
-            return entry | {key: value for key, value in before.items() if key != "says"}
-    return entry | ({"from": found} if found else {}) | ({"rest": "unbound"} if rest else {})
+    return says + sentence.text[last:]
 
 
 def written(entries: Iterable[Entry]) -> str:
@@ -202,11 +217,20 @@ def main() -> None:
         if given.page and not page.stem.startswith(tuple(given.page)):
             continue
         entries, found = read_bindings(page), list(sentences(page))
-        new = renewed(page, found, entries)
         if given.write:
-            file_of(page).write_text(written(new))
-        for line in problems(found, new if given.write else entries):
+            entries = renewed(page, found, entries)
+            file_of(page).write_text(written(entries))
+        for line in problems(found, entries):
             print(f"{page.name}: {line}")
+        for sentence in found:
+            if all(figures_at(sentence, entry["says"]) is None for entry in entries):
+                print_proposals(sentence, candidates(page))
+
+
+def print_proposals(sentence: Sentence, sources: list[tuple[str, float]]) -> None:
+    """For each figure of a sentence the sources that would fit best."""
+    for figure in sentence.figures:
+        print(f"  {figure}: {' | '.join(propose(sentence, figure, sources)[:4]) or 'no source'}")
 
 
 def renewed(page: Path, found: list[Sentence], entries: list[Entry]) -> list[Entry]:
@@ -216,7 +240,7 @@ def renewed(page: Path, found: list[Sentence], entries: list[Entry]) -> list[Ent
         match = next((e for e in left if figures_at(sentence, e["says"]) is not None), None)
         if match:
             left.remove(match)
-        elif sentence.spans:
+        elif sentence.spans or sentence.compares:
             match = entry_for(sentence, entries, sources)
         if match:
             new.append(match)

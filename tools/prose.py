@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -61,6 +62,14 @@ WORD = (  # a small number in words is a figure before a unit or as a share, a l
     rf"|(?:(?<=\ba )|(?<=\ban ))(?:{'|'.join(PARTS)}|hundredth)\b"
 )
 FIGURE = re.compile(rf"(?<![\w@.,]){DIGITS}(?!\d)|{WORD}", re.IGNORECASE)
+MODEL = re.compile(
+    r"\b(?:LightGCN|NGCF|MF|PureSVD|SVD|EASE|iALS|GF-CF|ItemKNN|GCN-2|SAGE|softmax|champion"
+    r"|[Pp]opularity|matrix factorisation)\b"
+)
+COMPARED = re.compile(
+    r"\b(?:ahead|behind|ties?|level|beats?|better|worse|above|below|longer|shorter|helps?|hurts?"
+    r"|wins?|loses?|highest|lowest|best|worst|at most|at least|more than|less than)\b"
+)
 BREAK = re.compile(r"\n\s*\n|\n(?=\s*(?:\||[*-] |\d+\. ))|(?<=[.!?])[*)\"]{0,3}\s+(?=[A-Z*(\"\[`])")
 
 
@@ -76,6 +85,11 @@ class Sentence:
     def figures(self) -> list[str]:
         """The figures as they are written."""
         return [self.text[start:end] for start, end in self.spans]
+
+    @cached_property
+    def compares(self) -> bool:
+        """Whether it names two models and compares something, in words."""
+        return len({*MODEL.findall(self.text)}) > 1 and bool(COMPARED.search(self.text))
 
 
 def markdown(page: Path) -> Iterator[tuple[str, str]]:
