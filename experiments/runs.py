@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import torch
 from tqdm.auto import tqdm
 
 import recbook
@@ -23,9 +25,11 @@ class Runs:
     Args:
         path: the file.
         quiet: show no progress bar.
+        jobs: how many processes :meth:`all` may use, each with one thread.
     """
 
-    def __init__(self, path: Path, quiet: bool = False) -> None:
+    def __init__(self, path: Path, quiet: bool = False, jobs: int = 1) -> None:
+        self.jobs = jobs
         folders = Path(recbook.__file__).parent, Path(__file__).parent
         files = sorted(file for folder in folders for file in folder.rglob("*.py"))
         source = b"".join(file.read_bytes() for file in files)
@@ -55,8 +59,31 @@ class Runs:
         self.bar.update()
         return self.done[key]
 
+    def all(self, tasks: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
+        """The results of tasks that do not need each other, by key, each remembered as it comes."""
+        left = {key: compute for key, compute in tasks.items() if key not in self.done}
+        if self.jobs > 1 and len(left) > 1:
+            torch.set_num_threads(1)  # before there are others, which a fork would wait for
+            _TASKS.clear()
+            _TASKS.update(left)
+            with get_context("fork").Pool(self.jobs) as pool:
+                for key, value, seconds in pool.imap_unordered(_compute, left):
+                    self._append(key, value)
+                    self._append(f"{key} | seconds", seconds)
+                    self.bar.update()
+        return {key: self(key, compute) for key, compute in tasks.items()}
+
     def _append(self, key: str, value: Any) -> None:
         line = json.dumps({key: value})
         with self.path.open("a") as file:
             file.write(line + "\n")
         self.done |= json.loads(line)  # as it will be read again
+
+
+_TASKS: dict[str, Callable[[], Any]] = {}  # what the processes inherit: closures cannot be sent
+
+
+def _compute(key: str) -> tuple[str, Any, float]:
+    start = time.perf_counter()
+    value = _TASKS[key]()
+    return key, value, round(time.perf_counter() - start, 2)

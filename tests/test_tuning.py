@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -192,6 +193,21 @@ def test_an_experiment_that_was_stopped_goes_on(tmp_path: Path) -> None:
     assert [again("a", lambda: compute(1.5)), again("b", lambda: compute(2.5))] == [1.5, 2.5]
     assert Runs(path, quiet=True).done["b"] == 2.5
     assert calls == [1.5, 2.5]
+
+
+def test_tasks_of_several_processes_are_remembered_as_they_come(tmp_path: Path) -> None:
+    path = tmp_path / "trial.jsonl"
+    tasks = {str(number): partial(pow, number, 2) for number in range(6)}
+    expected = {str(number): number**2 for number in range(6)}
+    runs = Runs(path, quiet=True, jobs=2)
+    assert runs("3", lambda: 9) == 9
+    assert runs.all(tasks) == expected and list(runs.all(tasks)) == list(tasks)
+    again = Runs(path, quiet=True)
+    assert again.all(dict.fromkeys(tasks)) == expected  # nothing is left to call
+    tasks["6"] = partial(divmod, 6, 0)
+    for jobs in (1, 2):
+        with pytest.raises(ZeroDivisionError):
+            Runs(path, quiet=True, jobs=jobs).all(tasks | {"7": tasks["6"]})
 
 
 def test_what_other_code_computed_is_not_used(tmp_path: Path) -> None:

@@ -71,5 +71,5 @@ class BSPM(GFCF):
             for n in range(1, self.order + 1):
                 product = sparse_product(self.to_items, sparse_product(self.to_users, term))
                 term = product.mul_(-step / n)
-                signal = signal + term
+                signal += term
         return signal.T
