@@ -14,11 +14,14 @@ from platformdirs import user_cache_path
 from experiments.audit import audit
 from experiments.baselines import baselines
 from experiments.champion import champion
+from experiments.factors import factors
 from experiments.gowalla import gowalla
+from experiments.ngcf_parts import ngcf_parts
 from experiments.original import original
 from experiments.over_time import over_time
 from experiments.plan import Plan
 from experiments.runs import Runs
+from experiments.search import search, search_recent
 from experiments.simple import simple
 from experiments.single_changes import single_changes
 from experiments.validated import validated
@@ -34,6 +37,10 @@ EXPERIMENTS: dict[str, Callable[[Runs, Plan], dict[str, Any]]] = {
     "single_changes": single_changes,
     "champion": champion,
     "over_time": over_time,
+    "ngcf_parts": ngcf_parts,
+    "factors": factors,
+    "search": search,
+    "search_recent": search_recent,
     "gowalla": gowalla,
 }
 
@@ -50,17 +57,20 @@ def main(arguments: Sequence[str] | None = None, plan: Plan | None = None) -> No
     parser.add_argument(
         "--check", action="store_true", help="run again and compare with the ledger, write nothing"
     )
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="processes for what can run side by side, a core each"
+    )
     given = parser.parse_args(arguments)
     names = given.name or list(EXPERIMENTS)
     if unknown := set(names) - set(EXPERIMENTS):
         parser.error(f"got {', '.join(sorted(unknown))}, expected some of {', '.join(EXPERIMENTS)}")
     do = check if given.check else write
-    sys.exit(not all([do(name, plan or Plan()) for name in names]))
+    sys.exit(not all([do(name, plan or Plan(), given.jobs) for name in names]))
 
 
-def write(name: str, plan: Plan) -> bool:
+def write(name: str, plan: Plan, jobs: int) -> bool:
     """Run an experiment and write its entry."""
-    runs = Runs(user_cache_path("recbook") / "runs" / f"{name}.jsonl")
+    runs = Runs(user_cache_path("recbook") / "runs" / f"{name}.jsonl", jobs=jobs)
     start = time.perf_counter()
     results = EXPERIMENTS[name](runs, plan)
     remembered = sum(value for key, value in runs.done.items() if key.endswith(" | seconds"))
@@ -75,10 +85,10 @@ def write(name: str, plan: Plan) -> bool:
     return True
 
 
-def check(name: str, plan: Plan) -> bool:
+def check(name: str, plan: Plan, jobs: int) -> bool:
     """Run an experiment again and print where it disagrees with its entry; whether it agrees."""
     stored = read_entry(name)["results"]  # first: without an entry there is nothing to wait for
-    runs = Runs(user_cache_path("recbook") / "runs" / f"{name}-check.jsonl")
+    runs = Runs(user_cache_path("recbook") / "runs" / f"{name}-check.jsonl", jobs=jobs)
     lines = list(disagreements(stored, EXPERIMENTS[name](runs, plan)))
     print(f"{name}: {len(lines)} figures disagree with the ledger", *lines, sep="\n  ")
     forget(runs)

@@ -8,6 +8,7 @@ that no mistake in it can look there.
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,18 +22,14 @@ from recbook.data import Split
 from recbook.evaluation import Recommender, evaluate
 from recbook.models import (
     EASE,
-    EDLAE,
     GFCF,
     NGCF,
-    SLIM,
     ImplicitALS,
     ItemKNN,
     LightGCN,
     MatrixFactorization,
     Popularity,
     PureSVD,
-    RP3beta,
-    UserKNN,
 )
 from recbook.training import train
 
@@ -40,6 +37,7 @@ __all__ = [
     "FAMILIES",
     "Choice",
     "Family",
+    "Fit",
     "Settings",
     "closed_form",
     "grid",
@@ -154,6 +152,9 @@ def closed_form(model: Callable[..., Any]) -> Fit:
     return fit
 
 
+TRAINING = inspect.signature(train).parameters
+
+
 def trained(
     model: Callable[..., Any], patience: int = 8, folder: str | Path | None = None, **fixed: Any
 ) -> Fit:
@@ -163,10 +164,11 @@ def trained(
     epochs at most, and stopped by the validation recall; ``epochs`` that are named are trained.
 
     Args:
-        model: ``model(num_users, num_items)``, and ``embedding_dim`` where the settings have it.
+        model: ``model(num_users, num_items, ...)`` with those settings that ``train`` has not, such
+            as ``embedding_dim``.
         patience: how many epochs without a better validation recall stop it.
         folder: each training keeps a checkpoint there, and goes on from it; None keeps none.
-        **fixed: for ``train``, as are all other settings.
+        **fixed: for ``train``.
 
     Raises:
         TypeError: on a model that cannot be called, a patience or a folder that is none.
@@ -179,8 +181,8 @@ def trained(
     def fit(
         split: Split, settings: Settings, seed: int, k: int = 20
     ) -> tuple[Recommender, Settings]:
-        own = {key: settings[key] for key in ("embedding_dim",) if key in settings}
-        more = fixed | {key: value for key, value in settings.items() if key not in own}
+        own = {key: value for key, value in settings.items() if key not in TRAINING}
+        more = fixed | {key: value for key, value in settings.items() if key in TRAINING}
         more |= {"seed": seed, "k": k}
         fresh = model(split.train.num_users, split.train.num_items, **own)
         if folder is not None:
@@ -209,18 +211,8 @@ SOFTMAX = partial(LightGCN, num_layers=2, cosine=True)
 FAMILIES = {
     "Popularity": Family(closed_form(Popularity), [{}]),
     "ItemKNN": Family(closed_form(ItemKNN), grid(num_neighbors=[20, 50, 100, 200, 400])),
-    "UserKNN": Family(closed_form(UserKNN), grid(num_neighbors=[10, 20, 30, 40, 60, 80, 120])),
-    "RP3beta": Family(
-        closed_form(RP3beta),
-        grid(beta=[0.3, 0.4, 0.45, 0.5, 0.55, 0.6], num_neighbors=[50, 100, 200, 400, 800]),
-    ),
     "PureSVD": Family(closed_form(PureSVD), grid(embedding_dim=[4, 8, 12, 16, 24, 32, 48])),
     "EASE": Family(closed_form(EASE), grid(reg=[100, 200, 300, 400, 500, 700, 1000])),
-    "SLIM": Family(closed_form(SLIM), grid(l1=[1, 2, 3, 5], l2=[10, 30, 60, 100, 200])),
-    "EDLAE": Family(
-        closed_form(EDLAE),
-        grid(reg=[30, 100, 150, 200, 300], dropout=[0.33, 0.5, 0.67, 0.75, 0.8, 0.9]),
-    ),
     "GF-CF": Family(
         closed_form(GFCF), grid(num_frequencies=[16, 32, 64, 128], alpha=[0.1, 0.3, 1.0, 3.0])
     ),

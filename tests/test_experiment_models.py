@@ -11,16 +11,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from experiments.models import MORE_FAMILIES, xsimgcl
+from experiments.families import RECENT, families
+from experiments.models import factors, xsimgcl
 from experiments.models.bspm import BSPM
 from experiments.models.direct_au import alignment, start_direct_au, uniformity
 from experiments.models.epochs import by_epochs, pairs_in_batches
+from experiments.models.factors import LOSSES, start_factors
 from experiments.models.mult_vae import divergence, likelihood_loss, start_mult_vae
+from experiments.models.ngcf_parts import PARTS, NGCFOfParts
 from experiments.models.xsimgcl import XSimGCL, contrast, perturb, start_xsimgcl
 from recbook.data import Interactions, Split
 from recbook.evaluation import evaluate
-from recbook.graph import train_adjacency
-from recbook.models import GFCF, BaseRecommender, LightGCN, Popularity
+from recbook.graph import smooth_start, train_adjacency
+from recbook.models import GFCF, NGCF, BaseRecommender, LightGCN, Popularity
+from recbook.sampling import TripletSampler
 from recbook.testing import check_recommender
 from recbook.tuning import hide_test
 
@@ -329,23 +333,96 @@ def test_it_says_where_it_diverged_and_what_it_needs(clusters: Split) -> None:
         fit(Split(clusters.train), {"lr": 1}, 0)
 
 
-@pytest.mark.parametrize("name", MORE_FAMILIES)
+@pytest.mark.parametrize("name", RECENT)
 def test_each_family_on_a_tiny_split(name: str, clusters: Split) -> None:
-    family, blind = MORE_FAMILIES[name], hide_test(clusters)
+    family, blind = families(RECENT)[name], hide_test(clusters)
     model, chosen = family.fit(blind, family.grid[0] | SMALL[name][1], seed=0, k=10)
     popular = evaluate(Popularity().fit(blind.train), blind.train, blind.val, 10).recall
     assert evaluate(model, blind.train, blind.val, 10).recall > popular + 0.1
     assert isinstance(model, BaseRecommender)
     check_recommender(model, blind.train)
-    assert family.seeded == ("epochs" in chosen)
-    if family.seeded:
+    assert ("lr" in chosen) == ("epochs" in chosen)
+    if "epochs" in chosen:
         chosen |= {"epochs": 2}
         one, two, other = (family.fit(blind, chosen, seed)[0].score(ALL) for seed in (1, 1, 2))
         assert torch.equal(one, two) and not torch.equal(one, other)
 
 
-@pytest.mark.parametrize("name", MORE_FAMILIES)
-def test_a_grid_names_settings_that_there_are(name: str) -> None:
+@pytest.mark.parametrize("name", RECENT)
+def test_ranges_are_of_settings_that_there_are(name: str) -> None:
     there = inspect.signature(SMALL[name][0]).parameters
-    for settings in MORE_FAMILIES[name].grid:
+    for settings in families(RECENT)[name].grid:
         assert settings.keys() <= there.keys()
+
+
+def test_ngcf_of_all_its_parts_is_ngcf(clusters: Split) -> None:
+    adj = train_adjacency(clusters.train)
+    size = clusters.train.num_users, clusters.train.num_items
+    whole, built = NGCF(*size, bias=True).eval(), NGCFOfParts(*size).eval()
+    assert [p.shape for p in whole.parameters()] == [p.shape for p in built.parameters()]
+    built.load_state_dict(whole.state_dict(), strict=False)
+    for one, two in zip(whole(adj), built(adj), strict=True):
+        torch.testing.assert_close(one, two)
+
+
+def test_ngcf_of_no_part_is_lightgcn_with_its_layers_side_by_side(clusters: Split) -> None:
+    train = clusters.train
+    adj, size = train_adjacency(train), (train.num_users, train.num_items)
+    bare, light = NGCFOfParts(*size, parts=(), num_layers=2), LightGCN(*size, num_layers=2)
+    light.load_state_dict(bare.state_dict(), strict=False)
+    for side_by_side, mean in zip(bare(adj), light(adj), strict=True):
+        torch.testing.assert_close(side_by_side.unflatten(1, (3, -1)).mean(1), mean)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_each_part_changes_the_output(part: str, clusters: Split) -> None:
+    train = clusters.train
+    adj, size = train_adjacency(train), (train.num_users, train.num_items)
+    without = [other for other in PARTS if other != part]
+    whole, less = NGCFOfParts(*size).train(), NGCFOfParts(*size, parts=without).train()
+    if part in ("nonlinearity", "dropout", "own", "product"):
+        less.load_state_dict(whole.state_dict(), strict=False)
+    torch.manual_seed(0)
+    ours = whole(adj)[0]
+    torch.manual_seed(0)
+    assert not torch.allclose(ours, less(adj)[0])
+    numbers = [sum(p.numel() for p in model.parameters()) for model in (whole, less)]
+    assert (numbers[0] > numbers[1]) == (part in ("weights", "product"))
+
+
+@pytest.mark.parametrize("start", ["random", "smooth"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_three_losses_of_the_same_triplets(loss: str, start: str, clusters: Split) -> None:
+    train, settings = clusters.train, {"num_layers": 1, "lr": 1e-9, "reg": 0.3, "temperature": 0.5}
+    model, train_epoch = start_factors(
+        train, 3, loss, start=start, batch_size=0, embedding_dim=4, **settings
+    )
+    layer0 = model.embedding.weight.detach().clone()
+    if start == "smooth":
+        torch.testing.assert_close(layer0, smooth_start(train, 4))
+    found = train_epoch()
+    generator = torch.Generator().manual_seed(3)
+    triplets = TripletSampler(train).sample(len(train), generator).T.tolist()
+    final = (layer0 + train_adjacency(train).to_dense() @ layer0) / 2
+    final = F.normalize(final) if loss != "BPR" else final
+    score = (final[: train.num_users] @ final[train.num_users :].T / 0.5).tolist()
+    terms = [
+        math.log(sum(math.exp(one) for one in score[user])) - score[user][item]
+        if loss == "softmax of cosines"
+        else math.log1p(math.exp(score[user][neg_item] - score[user][item]))
+        for user, item, neg_item in triplets
+    ]
+    penalty = 0.3 / 2 * layer0.square().sum(1).mean().item()
+    assert found == pytest.approx(sum(terms) / len(terms) + penalty, rel=1e-5)
+    assert not torch.equal(model.embedding.weight, layer0)  # a step was made, however small
+
+
+def test_an_epoch_draws_as_many_triplets_as_there_are_interactions(
+    clusters: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = []
+    monkeypatch.setattr(factors, "descend", lambda loss, _: steps.append(loss) or loss.detach())
+    for size, expected in ((10, len(clusters.train) // 10), (0, 1)):
+        steps.clear()
+        start_factors(clusters.train, 0, "BPR", 0, "random", size, lr=0.1, reg=0.1)[1]()
+        assert len(steps) == expected

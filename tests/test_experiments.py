@@ -12,6 +12,7 @@ import torch
 
 from experiments import __main__ as command
 from experiments import writing
+from experiments.families import RECENT, SPACES, TRIALS, Range, at_an_edge, draw, families, whole
 from experiments.gowalla import WithPopularity, hidden_similarity, hide, hide_alike, of_users
 from experiments.over_time import keep_unknown
 from experiments.plan import Plan
@@ -24,13 +25,14 @@ from recbook.tuning import FAMILIES, Family
 
 # on a graph as small as this, many films are equally popular
 TIES = pytest.mark.filterwarnings("ignore:.*users a target item scores:UserWarning")
-SMALL = {"embedding_dim": 4, "num_frequencies": 4, "factors": 4, "num_neighbors": 5}
+SMALL = dict.fromkeys(["embedding_dim", "latent_dim", "num_frequencies", "factors"], 4)
+SMALL |= {"num_neighbors": 5}
 
 
 def first_setting(family: Family) -> Family:
     """The first setting of the grid, its sizes for a tiny graph; two epochs where it is trained."""
     setting = {name: min(value, SMALL.get(name, value)) for name, value in family.grid[0].items()}
-    if {"lr", "temperature"} & setting.keys() and family in FAMILIES.values():  # others are quick
+    if "lr" in setting or ("temperature" in setting and family in FAMILIES.values()):
         setting["epochs"] = 2
     return replace(family, grid=[setting])
 
@@ -73,7 +75,7 @@ def names(results: dict[str, Any]) -> set[tuple[str, ...]]:
 
 
 @TIES
-@pytest.mark.parametrize("name", command.EXPERIMENTS)
+@pytest.mark.parametrize("name", [file.stem for file in ledger.FOLDER.glob("*.json")])
 def test_an_experiment_returns_what_the_ledger_has(name: str, fresh: dict[str, Any]) -> None:
     stored = ledger.read_entry(name)["results"]
     assert names(fresh[name]) == names(stored)
@@ -156,3 +158,24 @@ def test_the_first_editions_rule_keeps_what_train_has_not(tiny: Plan) -> None:
     )
     assert kept == whole - train and scored < kept
     assert old.test is split.test and old.train is split.train
+
+
+def test_settings_fill_their_ranges() -> None:
+    space = {"reg": Range(0.01, 1), "neighbours": whole(1, 1000), "nu": [0, 1]}
+    drawn = draw(space, 12)
+    assert drawn == draw(space, 12) != draw(space, 12, seed=1)
+    for name, low, middle, high in (("reg", 0.01, 0.1, 1), ("neighbours", 1, 31.6, 1000)):
+        values = [one[name] for one in drawn]
+        assert low <= min(values) and max(values) <= high and len({*values}) > 10
+        assert 5 <= sum(value < middle for value in values) <= 7
+    assert 5 <= sum(one["nu"] for one in drawn) <= 7
+    assert all(isinstance(one["neighbours"], int) for one in drawn)
+    assert draw({}, 12) == [{}]
+    assert at_an_edge(space, {"reg": 0.011, "neighbours": 40, "nu": 0}) == ["reg"]
+    assert at_an_edge(space, {"reg": 0.1, "neighbours": 900, "nu": 1}) == ["neighbours"]
+
+
+def test_every_family_has_the_same_number_of_trials() -> None:
+    for name, family in families(SPACES | RECENT).items():
+        settings = {tuple(sorted(one.items())) for one in family.grid}
+        assert len(settings) == (1 if name == "Popularity" else TRIALS), name

@@ -286,8 +286,9 @@ def test_the_status_page_is_what_the_ledger_says() -> None:
 def test_the_ledger_says_how_each_entry_is_made() -> None:
     from experiments.__main__ import EXPERIMENTS
 
-    assert {path.stem for path in ENTRIES} == set(EXPERIMENTS)
-    for name in EXPERIMENTS:
+    made = {path.stem for path in ENTRIES}
+    assert made <= set(EXPERIMENTS)
+    for name in made:
         entry = ledger.read_entry(name)
         assert entry["command"] == f"python -m experiments {name}"
         assert len(entry["data"]["digest"]) == 16 and entry["versions"]["torch"]
