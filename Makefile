@@ -102,7 +102,7 @@ bench: $(STAMP)  ## compare speeds and memory on an idle machine, and store the 
 	$(PY) -m tools.benchmarks_page
 
 results: $(STAMP)  ## make the ledger again: every figure that the book quotes [EXPERIMENT=original]
-	TQDM_DISABLE= $(PY) -m experiments $(EXPERIMENT)
+	TQDM_DISABLE= $(PY) -m experiments --jobs 2 $(EXPERIMENT)
 	$(PY) -m tools.status_page
 
 format: $(STAMP)  ## format package, tests and chapters
