@@ -25,7 +25,7 @@ ENTRIES = list(ledger.FOLDER.glob("*.json"))
 UNBOUND = {
     "01_dataset": 1,
     "02_ranking": 1,
-    "03_matrix_factorization": 2,
+    "03_matrix_factorization": 1,
     "04_bpr": 4,
     "05_graph_neural_networks": 1,
     "06_ngcf": 1,
