@@ -25,6 +25,7 @@ from typing import Any
 import yaml
 
 from recbook import ledger
+from recbook.stats import t_interval
 from tools.prose import BOOK, PARTS, ROOT, shown
 
 PRINTED = re.compile(
@@ -50,6 +51,10 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "len": len,
     "mean": lambda values: math.fsum(values) / len(values),
     "sd": statistics.stdev,
+    "minus": lambda first, second: [a - b for a, b in zip(first, second, strict=True)],
+    # ends of the interval over splits that test on a fifth of the same data; over seeds: `share` 0
+    "low": lambda gains, share=0.2: t_interval(gains, test_share=share)[0],
+    "high": lambda gains, share=0.2: t_interval(gains, test_share=share)[1],
     "near": lambda value, step: step * round(value / step),  # "about"
     "down": lambda value, step: step * math.floor(value / step + 1e-9),  # "over", "at least"
     "up": lambda value, step: step * math.ceil(value / step - 1e-9),  # "under", "at most"
