@@ -66,7 +66,9 @@ def intervals_over_users(report: RankingReport) -> dict[str, list[float]]:
 
 def differences_over_users(first: RankingReport, second: RankingReport) -> dict[str, Any]:
     """Recall and NDCG of two models, paired over users, with intervals and p values."""
-    return {m: rounded(asdict(compare(first, second, m))) for m in ("recall", "ndcg")}
+    names = ("difference", "low", "high", "p_value")
+    found = {m: asdict(compare(first, second, m)) for m in ("recall", "ndcg")}
+    return {m: rounded({name: one[name] for name in names}) for m, one in found.items()}
 
 
 def differences_over_splits(splits: Mapping[str, Any], first: str, second: str) -> dict[str, Any]:
