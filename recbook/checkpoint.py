@@ -106,8 +106,8 @@ def read(path: str | Path, identity: Identity) -> dict[str, Any] | None:
 def identity(model: nn.Module, settings: dict[str, Any]) -> Identity:
     """What decides a run: settings, PyTorch, the model with its attributes, shapes and buffers.
 
-    Tensors and arrays are there as digests, what holds other things with each of them, functions
-    and classes by name, and what is none of these by its ``repr``.
+    Tensors and arrays are there as digests, what holds other things with each of them, and what is
+    none of these by its ``repr``.
 
     Args:
         model: what is trained.
@@ -165,8 +165,7 @@ def _described(value: Any) -> str | int | float | bool | None:
     if isinstance(value, list | tuple | set | frozenset):
         parts = [_described(one) for one in value]
         return str(sorted(parts, key=str) if isinstance(value, set | frozenset) else parts)
-    told = getattr(value, "__qualname__", None) or repr(value)
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", told)  # where it lies is not what it is
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))  # where it lies is not what it is
 
 
 def training_state(
