@@ -172,6 +172,11 @@ def test_an_encoding_that_does_not_say_what_it_is(write: Callable[..., Path]) ->
         read_interactions(path, encoding="klingon")
 
 
+def test_an_encoding_that_does_not_say_where_it_fails(write: Callable[..., Path]) -> None:
+    with pytest.raises(ValueError, match="got a line 1 that is not undefined, expected text"):
+        read_interactions(write("user_id,item_id\na,b\n"), encoding="undefined")
+
+
 def test_gzipped_whatever_its_name(write: Callable[..., Path]) -> None:
     packed = gzip.compress(b"user_id,item_id\na,b\n")
     assert read_interactions(write(packed)).values.tolist() == [["a", "b"]]

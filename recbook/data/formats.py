@@ -130,11 +130,10 @@ def _text(path: Path, content: bytes, encoding: str | None) -> str:
         ) from None
     except UnicodeError as error:
         if encoding is not None or wide:
-            line = content[: getattr(error, "start", 0)].count(b"\n") + 1
-            what = f"a line {line}" if isinstance(error, UnicodeDecodeError) else "a text"
+            line = content[: getattr(error, "start", 0)].count(b"\n") + 1  # some do not say where
             raise ValueError(
-                f"{path}: got {what} that is not {encoding or 'utf-16'}, expected text in that "
-                "encoding; pass the one it has, e.g. encoding='latin-1'"
+                f"{path}: got a line {line} that is not {encoding or 'utf-16'}, expected text in "
+                "that encoding; pass the one it has, e.g. encoding='latin-1'"
             ) from None
         warnings.warn(
             f"{path} is not UTF-8 and was read as latin-1, which has a letter for each byte; look "
