@@ -14,6 +14,7 @@ which mutmut leaves alone; `torch.no_grad` alone is none to it (`NoGradInside`).
 
 import os
 import sys
+import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from mutmut.mutation import mutators
 from mutmut.mutation.data import SourceFileMutationData
 from mutmut.mutation.diff_apply import get_diff_for_mutant
 from mutmut.stats import status_by_exit_code
+from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "_build" / "mutants"
@@ -168,6 +170,8 @@ if __name__ == "__main__":
     copy_checkout()
     os.chdir(WORK)
     leave_prose()
+    # The bars' own lock is shared by all processes: one that is stopped may leave it locked.
+    tqdm.set_lock(threading.RLock())
     from mutmut.__main__ import cli  # importing it decides how Python starts processes
 
     patterns = [f"recbook.{module}.*" for module in sys.argv[1:]]
