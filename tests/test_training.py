@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -481,6 +482,23 @@ def test_no_bar_where_the_environment_says_so(
     monkeypatch.setenv("TQDM_DISABLE", "1")
     train(small(), clusters, epochs=1)
     assert capsys.readouterr().err == ""
+
+
+def test_the_bar_of_a_run_that_goes_on_begins_where_it_was(
+    clusters: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = []
+
+    class Seen(tqdm):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            shown.append((self.n, self.total))
+
+    monkeypatch.setattr(training, "tqdm", Seen)
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    for epochs in (2, 3):
+        train(LightGCN(40, 40, 8), clusters, epochs=epochs, k=5, checkpoint=tmp_path / "run.pt")
+    assert shown == [(0, 2), (2, 3)]
 
 
 def test_the_bar_leaves_nothing(
