@@ -107,7 +107,7 @@ def test_rows_that_do_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     some = Interactions.from_pairs([0], [0], 2, 6 * 10**6)
     monkeypatch.setattr("recbook.memory.free_bytes", lambda _: 10**7)
     assert some.dense_rows(torch.tensor([0])).sum() == 1
-    with pytest.raises(MemoryError, match="ask for fewer users at a time"):
+    with pytest.raises(MemoryError, match=r"^rows 2 x 6,000,000.* ask for fewer users at a time"):
         some.dense_rows(torch.tensor([0, 1]))
 
 
