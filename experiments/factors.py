@@ -14,9 +14,9 @@ from experiments.models.epochs import by_epochs
 from experiments.models.factors import LOSSES, start_factors
 from experiments.plan import Plan
 from experiments.runs import Runs
-from experiments.search import SPLITS, refit, try_out
-from experiments.summaries import over_splits, report_from_json, rounded
-from recbook.stats import Comparison, compare_splits, holm
+from experiments.search import SPLITS, best_of, refit_all, try_all
+from experiments.summaries import choice_to_json, comparisons_to_json, over_splits
+from recbook.stats import Comparison, compare_splits
 from recbook.tuning import Family
 
 TRIALS = 6
@@ -33,45 +33,22 @@ Cell = tuple[Any, ...]
 
 def factors(runs: Runs, plan: Plan) -> dict[str, Any]:
     """Every cell chosen on the original's split, then fitted again on five random splits."""
-    cells = list(product(*FACTORS.values()))
-    families = {cell: plan.shrunk(family_of(cell)) for cell in cells}
-    tried = runs.all(
-        {
-            f"{name(cell)}, trial {number}": partial(try_out, family, plan, SPLITS[0], settings)
-            for cell, family in families.items()
-            for number, settings in enumerate(family.grid)
-        }
-    )
-    best = {
-        cell: max(
-            (tried[f"{name(cell)}, trial {number}"] for number in range(len(family.grid))),
-            key=lambda row: row["recall"],
-        )
-        for cell, family in families.items()
+    cells = {name(cell): cell for cell in product(*FACTORS.values())}
+    families = {key: plan.shrunk(family_of(cell)) for key, cell in cells.items()}
+    trials = try_all(runs, plan, {key: (family, SPLITS[0]) for key, family in families.items()})
+    best = {key: best_of(rows) for key, rows in trials.items()}
+    seeds = SPLITS[: len(plan.seeds)]
+    fits = {
+        f"{key}, split {seed}": (family, seed, best[key].settings, 0)
+        for key, family in families.items()
+        for seed in seeds
     }
-    splits = SPLITS[: len(plan.seeds)]
-    done = runs.all(
-        {
-            f"{name(cell)}, split {seed}": partial(
-                refit, family, plan, seed, best[cell]["settings"]
-            )
-            for cell, family in families.items()
-            for seed in splits
-        }
-    )
-    reports = {
-        cell: [report_from_json(done[f"{name(cell)}, split {seed}"]) for seed in splits]
-        for cell in cells
-    }
-    recall = {cell: [report.recall for report in reports[cell]] for cell in cells}
+    refitted = refit_all(runs, plan, fits)
+    reports = {key: [refitted[f"{key}, split {seed}"] for seed in seeds] for key in cells}
+    recall = {cell: [report.recall for report in reports[key]] for key, cell in cells.items()}
     return {
         "cells": {
-            name(cell): over_splits(reports[cell])
-            | {
-                "chosen": best[cell]["settings"],
-                "validation_recall": round(best[cell]["recall"], 4),
-            }
-            for cell in cells
+            key: over_splits(reports[key]) | {"chosen": choice_to_json(best[key])} for key in cells
         },
         "effects": effects(recall),
     }
@@ -92,21 +69,17 @@ def family_of(cell: Cell) -> Family:
     return Family(by_epochs(partial(start_factors, **fixed), **epochs), draw(space, TRIALS))
 
 
-def effects(recall: dict[Cell, list[float]]) -> dict[str, dict[str, Any]]:
+def effects(recall: dict[Cell, list[float]]) -> dict[str, dict[str, float]]:
     """Of each factor, for each pair of its levels: the difference, all else equal, and its mean.
 
     Holm's correction is over all these pairs.
     """
-    found: dict[tuple[str, str], Comparison] = {}
+    found: dict[str, Comparison] = {}
     for place, (factor, levels) in enumerate(FACTORS.items()):
         for one, other in combinations(levels, 2):
             first, second = (
                 np.mean([values for cell, values in recall.items() if cell[place] == level], axis=0)
                 for level in (other, one)
             )
-            found[factor, f"{other or 'all'} minus {one}"] = compare_splits(first, second)
-    adjusted = holm([one.p_value for one in found.values()])
-    results: dict[str, dict[str, Any]] = {factor: {} for factor in FACTORS}
-    for ((factor, pair), one), p in zip(found.items(), adjusted, strict=True):
-        results[factor][pair] = rounded(vars(one) | {"p_holm": p})
-    return results
+            found[f"{factor}: {other or 'all'} minus {one}"] = compare_splits(first, second)
+    return comparisons_to_json(found)

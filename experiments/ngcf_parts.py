@@ -9,9 +9,9 @@ from experiments.families import PAIRS, draw
 from experiments.models.ngcf_parts import PARTS, NGCFOfParts
 from experiments.plan import Plan
 from experiments.runs import Runs
-from experiments.search import refit, try_out
-from experiments.summaries import over_seeds, report_from_json, rounded
-from recbook.stats import Comparison, compare_splits, holm
+from experiments.search import SPLITS, best_of, refit_all, try_all
+from experiments.summaries import choice_to_json, comparisons_to_json, over_seeds
+from recbook.stats import compare_splits
 from recbook.tuning import Family, trained
 
 TRIALS = 8
@@ -26,63 +26,33 @@ VARIANTS: dict[str, tuple[str, ...]] = {
 def ngcf_parts(runs: Runs, plan: Plan) -> dict[str, Any]:
     """Each variant tuned alike on the original's split, then trained with five seeds."""
     settings = draw(PAIRS, TRIALS)
-    found = {
+    families = {
         name: plan.shrunk(Family(trained(partial(NGCFOfParts, parts=parts)), settings))
         for name, parts in VARIANTS.items()
     }
-    tried = runs.all(
-        {
-            f"{name}, trial {number}": partial(try_out, family, plan, 16, given)
-            for name, family in found.items()
-            for number, given in enumerate(family.grid)
-        }
-    )
-    best = {
-        name: max(
-            (tried[f"{name}, trial {number}"] for number in range(len(family.grid))),
-            key=lambda row: row["recall"],
-        )
-        for name, family in found.items()
+    trials = try_all(runs, plan, {name: (family, SPLITS[0]) for name, family in families.items()})
+    best = {name: best_of(rows) for name, rows in trials.items()}
+    fits = {
+        f"{name}, seed {seed}": (family, SPLITS[0], best[name].settings, seed)
+        for name, family in families.items()
+        for seed in plan.seeds
     }
-    done = runs.all(
-        {
-            f"{name}, seed {seed}": partial(refit, family, plan, 16, best[name]["settings"], seed)
-            for name, family in found.items()
-            for seed in plan.seeds
-        }
-    )
-    reports = {
-        name: [report_from_json(done[f"{name}, seed {seed}"]) for seed in plan.seeds]
-        for name in found
-    }
+    refitted = refit_all(runs, plan, fits)
+    reports = {name: [refitted[f"{name}, seed {seed}"] for seed in plan.seeds] for name in VARIANTS}
+    recall = {name: [report.recall for report in own] for name, own in reports.items()}
     return {
         "variants": {
-            name: over_seeds(reports[name])
-            | {
-                "chosen": best[name]["settings"],
-                "validation_recall": round(best[name]["recall"], 4),
-            }
-            for name in found
+            name: over_seeds(reports[name]) | {"chosen": choice_to_json(best[name])}
+            for name in VARIANTS
         },
         "against": {
-            base: differences(
+            base: comparisons_to_json(
                 {
-                    name: compare_splits(
-                        *([r.recall for r in reports[each]] for each in (name, base)), test_share=0
-                    )
-                    for name in found
+                    name: compare_splits(recall[name], recall[base], test_share=0)
+                    for name in VARIANTS
                     if name != base and word in name
                 }
             )
             for base, word in (("all", "without"), ("none", "alone"))
         },
-    }
-
-
-def differences(pairs: dict[str, Comparison]) -> dict[str, dict[str, float]]:
-    """Over seeds, with p values of the whole family by Holm."""
-    adjusted = holm([one.p_value for one in pairs.values()])
-    return {
-        name: rounded(vars(one) | {"p_holm": p})
-        for (name, one), p in zip(pairs.items(), adjusted, strict=True)
     }

@@ -53,25 +53,28 @@ class Runs:
         """The result of ``compute``, remembered under ``key``; something that JSON can hold."""
         self.bar.set_postfix_str(key)
         if key not in self.done:
-            start = time.perf_counter()
-            self._append(key, compute())
-            self._append(f"{key} | seconds", round(time.perf_counter() - start, 2))
-        self.bar.update()
+            self._remember(key, *_timed(compute))
         return self.done[key]
 
     def all(self, tasks: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
         """The results of tasks that do not need each other, by key, each remembered as it comes."""
         left = {key: compute for key, compute in tasks.items() if key not in self.done}
-        if self.jobs > 1 and len(left) > 1:
+        if self.jobs == 1:
+            for key, compute in left.items():
+                self(key, compute)
+        elif left:
             torch.set_num_threads(1)  # before there are others, which a fork would wait for
             _TASKS.clear()
             _TASKS.update(left)
             with get_context("fork").Pool(self.jobs) as pool:
                 for key, value, seconds in pool.imap_unordered(_compute, left):
-                    self._append(key, value)
-                    self._append(f"{key} | seconds", seconds)
-                    self.bar.update()
-        return {key: self(key, compute) for key, compute in tasks.items()}
+                    self._remember(key, value, seconds)
+        return {key: self.done[key] for key in tasks}
+
+    def _remember(self, key: str, value: Any, seconds: float) -> None:
+        self._append(key, value)
+        self._append(f"{key} | seconds", seconds)
+        self.bar.update()
 
     def _append(self, key: str, value: Any) -> None:
         line = json.dumps({key: value})
@@ -84,6 +87,9 @@ _TASKS: dict[str, Callable[[], Any]] = {}  # what the processes inherit: closure
 
 
 def _compute(key: str) -> tuple[str, Any, float]:
+    return key, *_timed(_TASKS[key])
+
+
+def _timed(compute: Callable[[], Any]) -> tuple[Any, float]:
     start = time.perf_counter()
-    value = _TASKS[key]()
-    return key, value, round(time.perf_counter() - start, 2)
+    return compute(), round(time.perf_counter() - start, 2)

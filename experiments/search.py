@@ -15,10 +15,16 @@ from experiments.choosing import evaluate_on_test
 from experiments.families import RECENT, SPACES, Space, families
 from experiments.plan import Plan
 from experiments.runs import Runs
-from experiments.summaries import over_splits, report_from_json, report_to_json, rounded
+from experiments.summaries import (
+    comparisons_to_json,
+    over_splits,
+    report_from_json,
+    report_to_json,
+    rounded,
+)
 from recbook.evaluation import RankingReport, evaluate
-from recbook.stats import compare_splits, holm
-from recbook.tuning import Family, Fit, Settings, hide_test
+from recbook.stats import compare_splits
+from recbook.tuning import Choice, Family, Fit, Settings, hide_test
 
 SPLITS = (16, 0, 1, 2, 3)  # seeds of random splits; the first is the original post's
 REFERENCES = ("LightGCN", "EASE", "LightGCN, softmax")  # each is compared with all others
@@ -39,51 +45,66 @@ def search_all(
     runs: Runs, plan: Plan, spaces: Mapping[str, tuple[Fit, Space]]
 ) -> tuple[dict[str, list[RankingReport]], dict[str, Any]]:
     """For each family its reports on the test parts, and what the ledger says of it."""
+    seeds = SPLITS[: len(plan.seeds)]
     searched = {name: plan.shrunk(family) for name, family in families(spaces).items()}
-    cells = [(name, seed) for name in searched for seed in SPLITS[: len(plan.seeds)]]
-    tasks = {
-        f"{name}, split {seed}, trial {number}": partial(
-            try_out, searched[name], plan, seed, settings
-        )
-        for name, seed in cells
-        for number, settings in enumerate(searched[name].grid)
+    cells = {
+        f"{name}, split {seed}": (family, seed)
+        for name, family in searched.items()
+        for seed in seeds
     }
-    tried = runs.all(tasks)
-    trials = {
-        (name, seed): [
-            tried[f"{name}, split {seed}, trial {number}"]
-            for number in range(len(searched[name].grid))
-        ]
-        for name, seed in cells
-    }
-    best = {
-        cell: max(rows, key=lambda row: row["recall"])["settings"] for cell, rows in trials.items()
-    }
-    tasks = {
-        f"{name}, split {seed}, refit": partial(refit, searched[name], plan, seed, settings)
-        for (name, seed), settings in best.items()
-    }
-    refitted = list(zip(cells, runs.all(tasks).values(), strict=True))
-    reports = {
-        family: [report_from_json(report) for (name, _), report in refitted if name == family]
-        for family in searched
-    }
-    splits = {
-        family: over_splits(reports[family])
-        | {
-            "chosen": [settings for (name, _), settings in best.items() if name == family],
+    trials = try_all(runs, plan, cells)
+    chosen = {cell: best_of(rows).settings for cell, rows in trials.items()}
+    fits = {cell: (family, seed, chosen[cell], 0) for cell, (family, seed) in cells.items()}
+    refitted = refit_all(runs, plan, fits)
+    reports, splits = {}, {}
+    for name in searched:
+        own = [f"{name}, split {seed}" for seed in seeds]
+        reports[name] = [refitted[cell] for cell in own]
+        splits[name] = over_splits(reports[name]) | {
+            "chosen": [chosen[cell] for cell in own],
             "trials": [
                 [
-                    row["settings"] | rounded({key: row[key] for key in ("recall", "seconds")})
+                    row["settings"] | rounded({m: row[m] for m in ("recall", "seconds")})
                     for row in rows
                 ]
-                for (name, _), rows in trials.items()
-                if name == family
+                for rows in (trials[cell] for cell in own)
             ],
         }
-        for family in searched
-    }
     return reports, splits
+
+
+def try_all(
+    runs: Runs, plan: Plan, cells: Mapping[str, tuple[Family, int]]
+) -> dict[str, list[dict[str, Any]]]:
+    """By name every trial of a family, on the validation part of the split with a seed."""
+    tasks = {
+        f"{name}, trial {number}": partial(try_out, family, plan, seed, settings)
+        for name, (family, seed) in cells.items()
+        for number, settings in enumerate(family.grid)
+    }
+    done = runs.all(tasks)
+    return {
+        name: [done[f"{name}, trial {number}"] for number in range(len(family.grid))]
+        for name, (family, _) in cells.items()
+    }
+
+
+def best_of(trials: Sequence[dict[str, Any]]) -> Choice:
+    """The first of the trials with the highest validation recall."""
+    best = max(trials, key=lambda row: row["recall"])
+    return Choice(best["settings"], best["recall"])
+
+
+def refit_all(
+    runs: Runs, plan: Plan, fits: Mapping[str, tuple[Family, int, Settings, int]]
+) -> dict[str, RankingReport]:
+    """By name what :func:`refit` makes of a family, a split's seed, settings and a seed."""
+    tasks = {
+        f"{name}, refit": partial(refit, family, plan, *given)
+        for name, (family, *given) in fits.items()
+    }
+    done = runs.all(tasks)
+    return {name: report_from_json(done[f"{name}, refit"]) for name in fits}
 
 
 def try_out(family: Family, plan: Plan, seed: int, settings: Settings) -> dict[str, Any]:
@@ -97,7 +118,7 @@ def try_out(family: Family, plan: Plan, seed: int, settings: Settings) -> dict[s
 
 
 def refit(
-    family: Family, plan: Plan, split_seed: int, settings: Settings, seed: int = 0
+    family: Family, plan: Plan, split_seed: int, settings: Settings, seed: int
 ) -> dict[str, Any]:
     """What was chosen, fitted on all that is not test, and measured on the test part."""
     split = plan.split(seed=split_seed)
@@ -114,10 +135,5 @@ def against(name: str, reports: Mapping[str, Sequence[RankingReport]]) -> dict[s
         }
         ours = values.pop(name)
         pairs = {other: compare_splits(ours, theirs) for other, theirs in values.items()}
-        different = holm([one.p_value for one in pairs.values()])
-        level = holm([one.p_level for one in pairs.values()])
-        found[measure] = {
-            other: rounded(vars(one) | {"p_holm": p, "p_level_holm": p_level})
-            for (other, one), p, p_level in zip(pairs.items(), different, level, strict=True)
-        }
+        found[measure] = comparisons_to_json(pairs)
     return found

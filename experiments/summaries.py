@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from recbook.evaluation import MEASURES, RankingReport
-from recbook.stats import bootstrap_interval, compare, t_interval
+from recbook.stats import Comparison, bootstrap_interval, compare, holm, t_interval
 from recbook.tuning import Choice
 
 
@@ -82,6 +82,16 @@ def differences_over_splits(splits: Mapping[str, Any], first: str, second: str) 
             "by_split": [round(gain, 4) for gain in gains]
         }
     return result
+
+
+def comparisons_to_json(pairs: Mapping[str, Comparison]) -> dict[str, dict[str, float]]:
+    """Comparisons that were made together, with the p values of the whole family by Holm."""
+    different = holm([one.p_value for one in pairs.values()])
+    level = holm([one.p_level for one in pairs.values()])
+    return {
+        name: rounded(vars(one) | {"p_holm": p, "p_level_holm": p_level})
+        for (name, one), p, p_level in zip(pairs.items(), different, level, strict=True)
+    }
 
 
 def gain_in_percent(ours: Mapping[str, float], theirs: Mapping[str, float]) -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -12,12 +12,12 @@ from torch import Tensor
 from recbook.data import Interactions, Split
 from recbook.evaluation import evaluate
 from recbook.models import BaseRecommender
-from recbook.tuning import Settings
+from recbook.sampling import TripletSampler
+from recbook.tuning import Fit, Settings
 
-__all__ = ["Start", "by_epochs", "pairs_in_batches"]
+__all__ = ["Start", "by_epochs", "pairs_in_batches", "triplets_in_batches"]
 
 Start = Callable[..., tuple[BaseRecommender, Callable[[], float]]]
-Fit = Callable[..., tuple[BaseRecommender, Settings]]  # as recbook.tuning has it
 
 
 def by_epochs(start: Start, patience: int = 8, max_epochs: int = 150) -> Fit:
@@ -70,3 +70,11 @@ def pairs_in_batches(
     whole = len(train) // batch_size * batch_size or len(train)
     for some in order[:whole].split(batch_size):
         yield train.user[some], train.item[some]
+
+
+def triplets_in_batches(
+    train: Interactions, sampler: TripletSampler, batch_size: int, generator: torch.Generator
+) -> Sequence[Tensor]:
+    """As many triplets as there are interactions, in full batches, at least one."""
+    number = max(1, len(train) // batch_size) * batch_size
+    return sampler.sample(number, generator).split(batch_size, dim=1)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from experiments.models.epochs import triplets_in_batches
 from recbook.data import Interactions
 from recbook.graph import smooth_start, train_adjacency
 from recbook.losses import bpr_loss, l2_penalty
@@ -64,7 +65,6 @@ def start_factors(
     adj, sampler = train_adjacency(train), TripletSampler(train)
     generator = torch.Generator().manual_seed(seed)
     optimizer = new_adam(model, lr)
-    size = batch_size or len(train)
 
     def loss_of(batch: Tensor) -> Tensor:
         user, item, neg_item = batch
@@ -80,11 +80,9 @@ def start_factors(
         return main + reg * l2_penalty(model.embedding.weight)
 
     def train_epoch() -> float:
-        model.train()
-        number = max(1, len(train) // size)
-        batches = sampler.sample(number * size, generator).split(size, dim=1)
-        total = sum(descend(loss_of(batch), optimizer).item() for batch in batches)
+        batches = triplets_in_batches(train, sampler, batch_size or len(train), generator)
+        losses = [descend(loss_of(batch), optimizer) for batch in batches]
         model.finalize(adj)
-        return total / number
+        return torch.stack(losses).mean().item()
 
     return model, train_epoch

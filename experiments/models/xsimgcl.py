@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from experiments.models.epochs import triplets_in_batches
 from recbook.data import Interactions
 from recbook.graph import propagate, train_adjacency
 from recbook.losses import bpr_loss, l2_penalty
@@ -142,8 +143,7 @@ def start_xsimgcl(
         return loss + reg * l2_penalty(*layer0.chunk(3))
 
     def train_epoch() -> float:
-        number = max(1, len(train) // batch_size) * batch_size
-        batches = sampler.sample(number, generator).split(batch_size, dim=1)
+        batches = triplets_in_batches(train, sampler, batch_size, generator)
         losses = [descend(loss_of(batch), optimizer) for batch in batches]
         model.finalize(adj)
         return torch.stack(losses).mean().item()
