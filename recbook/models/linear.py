@@ -138,7 +138,7 @@ class EASE(BaseRecommender):
         return torch.from_numpy(self.matrix[users.numpy()] @ self.weight.numpy())
 
 
-class EDLAE(BaseRecommender):
+class EDLAE(EASE):
     r"""EASE that learns from what dropout leaves of a user: popular items are penalised more.
 
     Each one in the input is dropped with probability :math:`p` = ``dropout``, and what is left is
@@ -182,15 +182,6 @@ class EDLAE(BaseRecommender):
         self.matrix = train.matrix
         self.remember(train)
         return self
-
-    def score(self, users: Tensor) -> Tensor:
-        """Sums of the weights of the users' items, shape ``(len(users), num_items)``.
-
-        Raises:
-            RuntimeError: before ``fit``.
-        """
-        users = self.positions(users)
-        return torch.from_numpy(self.matrix[users.numpy()] @ self.weight.numpy())
 
 
 class GFCF(BaseRecommender):
