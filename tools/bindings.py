@@ -24,7 +24,7 @@ from typing import Any
 import yaml
 
 from recbook import ledger
-from tools.prose import BOOK, PAGES, Sentence, read_figures, sentences, shown
+from tools.prose import BOOK, PAGES, Sentence, number_of, read_figures, sentences, shown
 from tools.sources import PRINTED, evaluate, outputs, published, renders_as
 
 FOLDER = BOOK / "bindings"
@@ -142,10 +142,7 @@ def printed_numbers(cell: str, text: str) -> Iterator[tuple[str, float]]:
         label = "" if len(lines) == 1 or text.find(label) != text.find(line.strip()) else label
         after = line.partition(label)[2] if label else text
         for n, number in enumerate(PRINTED.findall(after), 1):
-            yield (
-                f"out/{cell}/{label}/{n}".replace("//", "/"),
-                float(number.replace(",", "").replace("−", "-")),
-            )
+            yield f"out/{cell}/{label}/{n}".replace("//", "/"), number_of(number)
         if not label:
             return
 

@@ -42,15 +42,11 @@ TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 COUNTS = {word: n for n, word in enumerate(ONES, 1)} | {
     word: 10 * n for n, word in enumerate(TENS, 2)
 }
-PARTS = {"half": 1 / 2, "third": 1 / 3, "quarter": 1 / 4, "fifth": 1 / 5, "sixth": 1 / 6}
-PARTS |= {
-    "seventh": 1 / 7,
-    "twentieth": 1 / 20,
-    "eighth": 1 / 8,
-    "tenth": 1 / 10,
-    "two thirds": 2 / 3,
+PARTS = {
+    "half": 1 / 2, "third": 1 / 3, "quarter": 1 / 4, "fifth": 1 / 5, "sixth": 1 / 6,
+    "seventh": 1 / 7, "twentieth": 1 / 20, "eighth": 1 / 8, "tenth": 1 / 10, "two thirds": 2 / 3,
     "three quarters": 3 / 4,
-}
+}  # fmt: skip
 SMALL, LARGE = ONES[:12], ONES[12:] + TENS
 WORD = (  # a small number in words is a figure before a unit or as a share, a large one always
     rf"\b(?:{'|'.join(ONES)}) (?:hundred|thousand|million)\b"
@@ -149,6 +145,11 @@ def tidy(text: str) -> str:
     return re.sub(r"\s+", " ", text)
 
 
+def number_of(text: str) -> float:
+    """A number as it is printed, with commas between thousands or a minus sign of its own."""
+    return float(text.replace(",", "").replace("−", "-"))
+
+
 def shown(figure: str) -> tuple[float, float]:
     """What a figure says, and the step to which it is rounded; zero where a word names a part.
 
@@ -165,8 +166,7 @@ def shown(figure: str) -> tuple[float, float]:
     if word == "hundredth":
         return 0.01, 0.01
     if not word[-1].isalpha():
-        number = word.replace(",", "").replace("−", "-")
-        return float(number), 10.0 ** -len(number.partition(".")[2])
+        return number_of(word), 10.0 ** -len(word.partition(".")[2])
     first, last = re.split(r"[ -]", word)[0], re.split(r"[ -]", word)[-1]
     if " in a " in word:
         scale = {"hundred": 1e-2, "thousand": 1e-3}[last]

@@ -26,7 +26,7 @@ import yaml
 
 from recbook import ledger
 from recbook.stats import t_interval
-from tools.prose import BOOK, PARTS, ROOT, shown
+from tools.prose import BOOK, PARTS, ROOT, number_of, shown
 
 PRINTED = re.compile(
     r"(?<![\w.])[+\-−]?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)?(?:\.\d+|(?<=\d))(?:e[+-]?\d+)?"
@@ -184,7 +184,7 @@ def printed_number(path: str, cell: str, where: str) -> float:
     numbers = PRINTED.findall(text.partition("\n")[0] if anchor else text)
     if not number.isdigit() or not 0 < int(number) <= len(numbers):
         raise ValueError(f"{path}: got number {number}, expected one of 1 to {len(numbers)}")
-    return float(numbers[int(number) - 1].replace(",", "").replace("−", "-"))
+    return number_of(numbers[int(number) - 1])
 
 
 def renders_as(value: Any, figure: str) -> bool:
