@@ -26,7 +26,8 @@ from recbook.evaluation import RankingReport, evaluate
 from recbook.stats import compare_splits
 from recbook.tuning import Choice, Family, Fit, Settings, hide_test
 
-SPLITS = (16, 0, 1, 2, 3)  # seeds of random splits; the first is the original post's
+SPLITS = (16, *range(19))  # seeds of random splits; the first is the original post's
+DEAR = ("SLIM", "MF-BPR", "LightGCN", "NGCF", *RECENT)  # take the first five, the others all
 REFERENCES = ("LightGCN", "EASE", "LightGCN, softmax")  # each is compared with all others
 
 
@@ -45,12 +46,15 @@ def search_all(
     runs: Runs, plan: Plan, spaces: Mapping[str, tuple[Fit, Space]]
 ) -> tuple[dict[str, list[RankingReport]], dict[str, Any]]:
     """For each family its reports on the test parts, and what the ledger says of it."""
-    seeds = SPLITS[: len(plan.seeds)]
+    seeds = {
+        name: SPLITS[: len(plan.seeds) * (1 if name in DEAR else len(SPLITS) // 5)]
+        for name in spaces
+    }
     searched = {name: plan.shrunk(family) for name, family in families(spaces).items()}
     cells = {
         f"{name}, split {seed}": (family, seed)
         for name, family in searched.items()
-        for seed in seeds
+        for seed in seeds[name]
     }
     trials = try_all(runs, plan, cells)
     chosen = {cell: best_of(rows).settings for cell, rows in trials.items()}
@@ -58,7 +62,7 @@ def search_all(
     refitted = refit_all(runs, plan, fits)
     reports, splits = {}, {}
     for name in searched:
-        own = [f"{name}, split {seed}" for seed in seeds]
+        own = [f"{name}, split {seed}" for seed in seeds[name]]
         reports[name] = [refitted[cell] for cell in own]
         splits[name] = over_splits(reports[name]) | {
             "chosen": [chosen[cell] for cell in own],
@@ -126,7 +130,7 @@ def refit(
 
 
 def against(name: str, reports: Mapping[str, Sequence[RankingReport]]) -> dict[str, Any]:
-    """One family against each other one over the splits, with p values of the whole by Holm."""
+    """One family against each other one, on the splits that both have, p values by Holm too."""
     found: dict[str, Any] = {}
     for measure in ("recall", "ndcg"):
         values = {
@@ -134,6 +138,9 @@ def against(name: str, reports: Mapping[str, Sequence[RankingReport]]) -> dict[s
             for family, of_family in reports.items()
         }
         ours = values.pop(name)
-        pairs = {other: compare_splits(ours, theirs) for other, theirs in values.items()}
+        pairs = {}
+        for other, theirs in values.items():
+            both = min(len(ours), len(theirs))
+            pairs[other] = compare_splits(ours[:both], theirs[:both])
         found[measure] = comparisons_to_json(pairs)
     return found
