@@ -122,7 +122,7 @@ SPACES: dict[str, tuple[Fit, Space]] = {
     "LightGCN, softmax, random start": (
         softmax(initial_embeddings="random"), SOFTMAX | {"num_layers": [1, 2, 3]}
     ),
-    "MF, softmax": (softmax(), SOFTMAX | {"num_layers": [0]}),
+    "MF, softmax": (softmax(initial_embeddings="random"), SOFTMAX | {"num_layers": [0]}),
     "MF-BPR": (trained(MatrixFactorization), PAIRS | {"embedding_dim": [64, 128]}),
     "LightGCN": (
         trained(LightGCN), PAIRS | {"embedding_dim": [64, 128], "num_layers": [2, 3, 4]}
@@ -164,5 +164,8 @@ RECENT: dict[str, tuple[Fit, Space]] = {
 
 
 def families(spaces: Mapping[str, tuple[Fit, Space]]) -> dict[str, Family]:
-    """Each with its trials."""
-    return {name: Family(fit, draw(space, TRIALS)) for name, (fit, space) in spaces.items()}
+    """Each with its trials; what is trained has a seed, unless it starts from the graph."""
+    return {
+        name: Family(fit, draw(space, TRIALS), seeded="lr" in space and name != "LightGCN, softmax")
+        for name, (fit, space) in spaces.items()
+    }

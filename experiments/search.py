@@ -13,17 +13,20 @@ from typing import Any
 
 from experiments.choosing import evaluate_on_test
 from experiments.families import RECENT, SPACES, Space, families
+from experiments.models.scorers import RandomScores
 from experiments.plan import Plan
 from experiments.runs import Runs
 from experiments.summaries import (
     comparisons_to_json,
+    mean_report,
+    over_seeds_and_users,
     over_splits,
     report_from_json,
     report_to_json,
     rounded,
 )
 from recbook.evaluation import RankingReport, evaluate
-from recbook.stats import compare_splits
+from recbook.stats import Comparison, compare, compare_splits
 from recbook.tuning import Choice, Family, Fit, Settings, hide_test
 
 SPLITS = (16, *range(19))  # seeds of random splits; the first is the original post's
@@ -32,9 +35,35 @@ REFERENCES = ("LightGCN", "EASE", "LightGCN, softmax")  # each is compared with 
 
 
 def search(runs: Runs, plan: Plan) -> dict[str, Any]:
-    """The book's families with the same number of trials, each split by its own validation part."""
+    """The book's families with the same number of trials, each split by its own validation part.
+
+    On the original's split all that have a seed are fitted with five of them.
+    """
     reports, splits = search_all(runs, plan, SPACES)
-    return {"splits": splits, "against": {name: against(name, reports) for name in REFERENCES}}
+    chosen = {name: entry["chosen"][0] for name, entry in splits.items()}
+    fits = {
+        f"{name}, seed {seed}": (plan.shrunk(family), SPLITS[0], chosen[name], seed)
+        for name, family in families(SPACES).items()
+        for seed in (plan.seeds if family.seeded else plan.seeds[:1])
+    }
+    refitted = refit_all(runs, plan, fits)
+    original = {
+        name: [report for key, report in refitted.items() if key.rpartition(", ")[0] == name]
+        for name in splits
+    }
+    full = plan.split()
+    random = [evaluate_on_test(RandomScores(full.train, seed), full) for seed in plan.seeds]
+    return {
+        "original split": {
+            name: over_seeds_and_users(own) for name, own in (original | {"Random": random}).items()
+        },
+        "original split, against": {
+            name: against_over_users(name, {n: mean_report(own) for n, own in original.items()})
+            for name in REFERENCES
+        },
+        "splits": splits,
+        "against": {name: against(name, reports) for name in REFERENCES},
+    }
 
 
 def search_recent(runs: Runs, plan: Plan) -> dict[str, Any]:
@@ -129,16 +158,29 @@ def refit(
     return report_to_json(evaluate_on_test(family.fit(split, settings, seed)[0], split))
 
 
+def against_over_users(name: str, reports: Mapping[str, RankingReport]) -> dict[str, Any]:
+    """One family against each other one, user by user on one split; p values by Holm too."""
+    return {
+        measure: comparisons_to_json(
+            {
+                other: compare(reports[name], report, measure)
+                for other, report in reports.items()
+                if other != name
+            }
+        )
+        for measure in ("recall", "ndcg")
+    }
+
+
 def against(name: str, reports: Mapping[str, Sequence[RankingReport]]) -> dict[str, Any]:
-    """One family against each other one, on the splits that both have, p values by Holm too."""
+    """One family against each other one, on the splits that both have; p values by Holm too."""
     found: dict[str, Any] = {}
     for measure in ("recall", "ndcg"):
         values = {
             family: [getattr(report, measure) for report in of_family]
             for family, of_family in reports.items()
         }
-        ours = values.pop(name)
-        pairs = {}
+        ours, pairs = values.pop(name), dict[str, Comparison]()
         for other, theirs in values.items():
             both = min(len(ours), len(theirs))
             pairs[other] = compare_splits(ours[:both], theirs[:both])
