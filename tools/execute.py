@@ -4,12 +4,15 @@ Writes outputs, execution counts from 1, and the same notebook metadata for ever
 so that a diff shows only what changed. A chapter that fails is left as it was.
 """
 
+import os
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from nbformat import NotebookNode
 
 # How long a cell may take, here and in the notebook check: many times what the slowest takes, so
 # that a slow machine passes, and a cell that never ends is still stopped.
@@ -20,8 +23,8 @@ METADATA = {
 }
 
 
-def execute(path: Path) -> None:
-    """Run all cells of the notebook from the folder it is in, and write it back."""
+def run(path: Path, more: Mapping[str, str] | None = None) -> NotebookNode:
+    """Run all cells of the notebook from the folder it is in, with ``more`` in the environment."""
     print(f"{path} ", end="", flush=True)
     start = time.perf_counter()
     notebook = nbformat.read(path, as_version=4)
@@ -33,12 +36,18 @@ def execute(path: Path) -> None:
         coalesce_streams=True,
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_executed=lambda **_: print(".", end="", flush=True),
-    ).execute()
+    ).execute(env={**os.environ, **(more or {})})
+    print(f" {time.perf_counter() - start:.0f} s")
+    return notebook
+
+
+def execute(path: Path) -> None:
+    """Run the notebook and write it back."""
+    notebook = run(path)
     notebook.metadata = nbformat.from_dict(METADATA)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # time stamps, left by other tools
     nbformat.write(notebook, path)
-    print(f" {time.perf_counter() - start:.0f} s")
 
 
 if __name__ == "__main__":
