@@ -93,7 +93,12 @@ ROWS = {
     "RecBole LightGCN": Row("recbole", "LightGCN", grid(n_layers=[3], **ADAM), EPOCHS),
     "RecBole NGCF": Row("recbole", "NGCF", grid(**ADAM), EPOCHS[:5]),
     "RecBole BPR": Row("recbole", "BPR", grid(learning_rate=[0.001, 0.002, 0.005]), EPOCHS),
-    "implicit ALS": Row("implicit", "ALS", FAMILIES["iALS"].grid, keep=(5, 10, 15, 20)),
+    "implicit ALS": Row(
+        "implicit",
+        "ALS",
+        grid(factors=[32, 64, 128], alpha=[2, 5, 10], regularization=[3, 10, 30, 60, 100]),
+        keep=(5, 10, 15, 20),
+    ),
     "implicit BPR": Row("implicit", "BPR", grid(**SGD), keep=(20, 40, 60, 100, 200)),
     "cornac BPR": Row("cornac", "BPR", grid(**SGD, epochs=[50, 100, 200])),
     "cornac LightGCN": Row("cornac", "LightGCN", grid(epochs=[50])),

@@ -12,11 +12,11 @@ from scipy.stats import qmc
 
 from experiments.models import DIRECT_AU, MULT_VAE, XSIMGCL
 from experiments.models.bspm import BSPM
-from experiments.models.ials import IALS
 from recbook.models import (
     EASE,
     EDLAE,
     GFCF,
+    IALS,
     NGCF,
     SLIM,
     ItemKNN,

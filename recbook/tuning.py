@@ -23,8 +23,8 @@ from recbook.evaluation import Recommender, evaluate
 from recbook.models import (
     EASE,
     GFCF,
+    IALS,
     NGCF,
-    ImplicitALS,
     ItemKNN,
     LightGCN,
     MatrixFactorization,
@@ -217,8 +217,8 @@ FAMILIES = {
         closed_form(GFCF), grid(num_frequencies=[16, 32, 64, 128], alpha=[0.1, 0.3, 1.0, 3.0])
     ),
     "iALS": Family(
-        closed_form(ImplicitALS),
-        grid(factors=[32, 64, 128], alpha=[2, 5, 10], regularization=[3, 10, 30, 60, 100]),
+        closed_form(IALS),
+        grid(embedding_dim=[32, 64, 128], alpha0=[0.1, 0.2, 0.4], reg=[0.0075, 0.015, 0.03]),
     ),
     "MF-BPR": Family(
         trained(MatrixFactorization), grid(reg=[1e-3, 1e-2, 2e-2, 5e-2], lr=RATES), seeded=True

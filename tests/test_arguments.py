@@ -49,9 +49,9 @@ from recbook.models import (
     EASE,
     EDLAE,
     GFCF,
+    IALS,
     NGCF,
     SLIM,
-    ImplicitALS,
     ItemKNN,
     LightGCN,
     MatrixFactorization,
@@ -808,11 +808,14 @@ ENTRIES: dict[str, Entry] = {
     ),
     "SLIM": entry(SLIM, l1=(value(0.5), number(0)), l2=(value(2), number(0, open_ends=True))),
     "GFCF": entry(GFCF, num_frequencies=(value(2), count()), alpha=(value(0.3), number(0))),
-    "ImplicitALS": entry(
-        ImplicitALS,
-        factors=(value(2), count()),
-        alpha=(value(5), number(0, open_ends=True)),
-        regularization=(value(1), number(0)),
+    "IALS": entry(
+        IALS,
+        embedding_dim=(value(2), count()),
+        alpha0=(value(0.1), number(0, open_ends=True)),
+        reg=(value(0.1), number(0)),
+        nu=(value(1), number(0)),
+        num_sweeps=(value(2), count()),
+        seed=(value(0), seed),
     ),
     # training and tuning
     "train": entry(
@@ -889,10 +892,10 @@ IN_PROCESSES: dict[str, Entry] = {
     ),
 }
 for _model in (
-    Popularity, ItemKNN, UserKNN, RP3beta, PureSVD, EASE, EDLAE, SLIM, GFCF, ImplicitALS
+    Popularity, ItemKNN, UserKNN, RP3beta, PureSVD, EASE, EDLAE, SLIM, GFCF, IALS
 ):  # fmt: skip
     _settings: dict[str, Any] = {
-        PureSVD: {"embedding_dim": 2}, GFCF: {"num_frequencies": 2}, ImplicitALS: {"factors": 2}
+        PureSVD: {"embedding_dim": 2}, GFCF: {"num_frequencies": 2}, IALS: {"embedding_dim": 2}
     }.get(_model, {})  # fmt: skip
     _fresh = lambda model=_model, settings=_settings: model(**settings)  # noqa: E731
     _fitted = lambda fresh=_fresh: fresh().fit(toy())  # noqa: E731

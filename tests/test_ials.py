@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.models import ials
-from experiments.models.ials import IALS
 from recbook.data import Interactions, Split
 from recbook.evaluation import evaluate
-from recbook.models import EASE
+from recbook.models import EASE, IALS, ials
 
 SETTINGS = [  # few numbers, where systems are of the embeddings' size, and many
     {"embedding_dim": 3, "alpha0": 0.3, "reg": 0.05, "nu": 1},

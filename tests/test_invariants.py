@@ -21,10 +21,10 @@ from recbook.models import (
     EASE,
     EDLAE,
     GFCF,
+    IALS,
     NGCF,
     SLIM,
     BaseRecommender,
-    ImplicitALS,
     ItemKNN,
     LightGCN,
     MatrixFactorization,
@@ -62,7 +62,7 @@ FITTED = {
     "EDLAE": partial(EDLAE, 2),
     "SLIM": partial(SLIM, 0.5, 2),
     "GFCF": partial(GFCF, 4),
-    "ImplicitALS": partial(ImplicitALS, 4),
+    "IALS": partial(IALS, 4),
 }
 TRAINED = {
     "MatrixFactorization": partial(trained, MatrixFactorization, loss="bpr"),

@@ -14,8 +14,8 @@ from recbook.models import (
     EASE,
     EDLAE,
     GFCF,
+    IALS,
     SLIM,
-    ImplicitALS,
     ItemKNN,
     Popularity,
     PureSVD,
@@ -26,8 +26,7 @@ from recbook.models.base import BaseRecommender
 
 ALL = torch.arange(3)
 CLOSED = [
-    ItemKNN(), UserKNN(), RP3beta(), PureSVD(1), EASE(), EDLAE(), SLIM(0.5, 1), GFCF(1),
-    ImplicitALS(2),
+    ItemKNN(), UserKNN(), RP3beta(), PureSVD(1), EASE(), EDLAE(), SLIM(0.5, 1), GFCF(1), IALS(2)
 ]  # fmt: skip
 
 
@@ -194,16 +193,6 @@ def test_ease_is_a_ridge_regression_for_each_item(original: Split) -> None:
     assert (weight.diagonal() == 0).all()
 
 
-def test_ials_ends_with_the_best_items_for_its_users(lonely: Interactions) -> None:
-    model = ImplicitALS(factors=3, alpha=5, regularization=2).fit(lonely)
-    users, ones = model.user_emb.double().numpy(), dense(lonely)
-    for item in range(5):  # items are solved last
-        weight = np.where(ones[:, item] > 0, 5.0, 1.0)
-        gram = users.T @ (weight[:, None] * users) + 2 * np.eye(3)
-        best = np.linalg.solve(gram, users.T @ (weight * ones[:, item]))
-        np.testing.assert_allclose(model.item_emb[item], best, atol=1e-5)
-
-
 def test_gf_cf_is_the_dense_formula(original: Split) -> None:
     train = original.train
     x = dense(train)
@@ -312,38 +301,6 @@ def test_the_order_decides_no_neighbour(model: ItemKNN, original: Split) -> None
     torch.testing.assert_close(model.fit(renamed).score(user[some])[:, item], plain)
 
 
-@pytest.mark.parametrize(
-    "settings", [{}, {"factors": 3, "alpha": 0.5, "regularization": 0}], ids=str
-)
-def test_ials_is_the_librarys_with_fifteen_sweeps(original: Split, settings: dict) -> None:
-    from implicit.als import AlternatingLeastSquares
-    from scipy.sparse import csr_matrix
-    from threadpoolctl import threadpool_limits
-
-    model = ImplicitALS(**settings).fit(original.train)
-    chosen = {"factors": 32, "alpha": 5, "regularization": 1} | settings
-    theirs = AlternatingLeastSquares(**chosen, iterations=15, random_state=0)
-    with threadpool_limits(1, "blas"):
-        theirs.fit(csr_matrix(original.train.matrix), show_progress=False)
-    users = torch.arange(20)
-    expected = theirs.user_factors[:20] @ theirs.item_factors.T
-    np.testing.assert_allclose(model.score(users).numpy(), expected, atol=1e-4)
-    for wrong in ({"factors": 0}, {"alpha": 0}, {"regularization": -0.1}):
-        with pytest.raises(ValueError, match=f"got {next(iter(wrong))}="):
-            ImplicitALS(**wrong)
-
-
-def test_ials_warns_of_no_threads_and_shows_no_bar(
-    toy: Interactions, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from threadpoolctl import threadpool_limits
-
-    monkeypatch.setattr("implicit.utils._checked_blas_config", False)  # it warns once
-    with threadpool_limits(2, "blas"):
-        ImplicitALS(2).fit(toy)
-    assert capsys.readouterr().err == ""
-
-
 def test_a_penalty_too_small_for_doubles() -> None:
     twins = Interactions.from_pairs([0, 0, 1, 1], [0, 1, 0, 1])
     with pytest.raises(ValueError, match=r"reg=1e-20, with which .* is singular.* e\.g\. 100"):
@@ -351,5 +308,3 @@ def test_a_penalty_too_small_for_doubles() -> None:
     crowd = Interactions.from_pairs([*range(100)] * 2, [0] * 100 + [1] * 100)
     with pytest.raises(ValueError, match=r"reg=1e-12, with which .* is singular"):
         EASE(reg=1e-12).fit(crowd)  # which would be enough for two users
-    with pytest.raises(ValueError, match=r"'regularization': 1e\+38}.*no solution in floats"):
-        ImplicitALS(2, regularization=1e38).fit(twins)

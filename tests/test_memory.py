@@ -12,8 +12,8 @@ from recbook.models import (
     EASE,
     EDLAE,
     GFCF,
+    IALS,
     SLIM,
-    ImplicitALS,
     ItemKNN,
     LightGCN,
     MatrixFactorization,
@@ -78,7 +78,11 @@ def test_a_graph_too_large_is_refused(clusters: Split, monkeypatch: pytest.Monke
         (SLIM(), "the item-item matrix, the weights and two copies 4 x 4 x 4 x 8 B"),
         (PureSVD(embedding_dim=2), "the singular vectors 7 x 2 x 2 x 8 B"),
         (GFCF(num_frequencies=2), "the singular vectors 7 x 2 x 2 x 8 B"),
-        (ImplicitALS(factors=5), "embeddings 7 x 5 x 2 x 4 B"),
+        (
+            IALS(embedding_dim=5),
+            "embeddings and two copies 7 x 5 x 3 x 4 B = 0.0 GiB, the positions of pairs 6 x 5 x "
+            "8 B = 0.0 GiB, a block and two copies 1,048,576 x 3 x 4 B",
+        ),
     ],
     ids=lambda given: type(given).__name__,
 )
@@ -90,7 +94,7 @@ def test_the_arithmetic_of_a_fit(
         model.fit(toy)
     message, _, advice = str(refused.value).partition("; ")
     assert message == f"{needed} = 0.0 GiB: needed 0.0 GiB, free 0.0 GiB"
-    known = {"embeddings": "use fewer factors", "neighbours": "keep fewer neighbours"}
+    known = {"embeddings": "use a smaller emb", "neighbours": "keep fewer neighbours"}
     expected = [text for name, text in known.items() if name in needed] or ["leave out rare items"]
     assert advice.startswith(expected[0])
 

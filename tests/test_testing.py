@@ -14,11 +14,11 @@ from recbook.models import (
     EASE,
     EDLAE,
     GFCF,
+    IALS,
     NGCF,
     SLIM,
     BaseRecommender,
     EmbeddingModel,
-    ImplicitALS,
     ItemKNN,
     LightGCN,
     MatrixFactorization,
@@ -32,7 +32,7 @@ from recbook.training import train
 
 FITTED = [
     Popularity(), ItemKNN(5), UserKNN(5), RP3beta(num_neighbors=5), PureSVD(4), EASE(10), EDLAE(10),
-    SLIM(0.5, 2), GFCF(4), ImplicitALS(8),
+    SLIM(0.5, 2), GFCF(4), IALS(8),
 ]  # fmt: skip
 TRAINED: dict[str, tuple[Callable[..., EmbeddingModel], dict[str, Any]]] = {
     "MatrixFactorization": (MatrixFactorization, {}),

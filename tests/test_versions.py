@@ -14,7 +14,7 @@ from tools.versions import pip_arguments, read_requirements, split_requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = ["numpy>=2.0", "jupyter-book>=1.0.4,<2", "pytest>=8"]
-COLAB_PART = [f"{name}>=1.2" for name in ("faiss-cpu", "implicit", "nbformat", "nbval")]
+COLAB_PART = [f"{name}>=1.2" for name in ("faiss-cpu", "nbformat", "nbval")]
 
 
 def test_a_requirement_is_split() -> None:
@@ -53,7 +53,7 @@ def test_the_newest_run_pins_nothing_and_upgrades_all() -> None:
 def test_the_colab_run_takes_colabs_list_and_the_rest_from_ranges() -> None:
     arguments = pip_arguments("colab", REQUIREMENTS + COLAB_PART)
     assert arguments[:2] == ["-r", str(versions.COLAB)]
-    assert arguments[-5:] == [*COLAB_PART, "pytest>=8"]
+    assert arguments[-4:] == [*COLAB_PART, "pytest>=8"]
     assert not any("[book" in text for text in arguments)  # Colab has no jupyter-book
 
 

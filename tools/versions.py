@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 COLAB = Path(__file__).with_name("colab.txt")
 REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)>=(?P<lowest>\d[\w.]*)(?:,<\d[\w.]*)?")
 # What the notebook check imports, and what chapters install in Colab where it is missing.
-BESIDE_COLAB = {"faiss-cpu", "implicit", "nbformat", "nbval", "pytest"}
+BESIDE_COLAB = {"faiss-cpu", "nbformat", "nbval", "pytest"}
 
 
 def read_requirements(pyproject: Path = ROOT / "pyproject.toml") -> list[str]:

@@ -1,7 +1,7 @@
 """Recommenders: anything here has ``score(users)`` and ``recommend(users, k, exclude)``."""
 
 from recbook.models.base import BaseRecommender, EmbeddingModel
-from recbook.models.ials import ImplicitALS
+from recbook.models.ials import IALS
 from recbook.models.lightgcn import LightGCN, LightGCNConv
 from recbook.models.linear import EASE, EDLAE, GFCF, PureSVD
 from recbook.models.matrix_factorization import MatrixFactorization
@@ -14,11 +14,11 @@ __all__ = [
     "EASE",
     "EDLAE",
     "GFCF",
+    "IALS",
     "NGCF",
     "SLIM",
     "BaseRecommender",
     "EmbeddingModel",
-    "ImplicitALS",
     "ItemKNN",
     "LightGCN",
     "LightGCNConv",
