@@ -10,17 +10,14 @@ from functools import partial
 from typing import Any
 
 import pandas as pd
-import torch
 
 from experiments.models.scorers import SeenTimesZero
 from experiments.plan import TRAINED, Plan
 from experiments.runs import Runs
 from experiments.summaries import gain_in_percent, mean_sd
-from recbook.data import Interactions, Split
+from recbook.data import Split
 from recbook.evaluation import MEASURES, evaluate
-from recbook.losses import bpr_loss
 from recbook.models import EmbeddingModel
-from recbook.sampling import TripletSampler
 from recbook.training import train
 
 
@@ -28,8 +25,7 @@ def original(runs: Runs, plan: Plan) -> dict[str, Any]:
     """The original post's protocol: 50 epochs, the best of them on the test set, five seeds.
 
     ``seen_times_zero`` measures the same models, restored to the best epoch, with the seen items'
-    scores multiplied by 0, as the post did, in place of minus infinity. ``fit_of_train`` is the
-    BPR loss alone after all epochs, without penalty and dropout: how well the train part is fitted.
+    scores multiplied by 0, as the post did, in place of minus infinity.
     """
     full = plan.split()
     peeking = Split(train=full.train, val=full.test, test=full.test)
@@ -37,10 +33,7 @@ def original(runs: Runs, plan: Plan) -> dict[str, Any]:
     def run(model: Callable[[int, int], EmbeddingModel], seed: int) -> dict[str, Any]:
         fresh = model(full.train.num_users, full.train.num_items)
         frame = train(fresh, peeking, epochs=plan.epochs(50), patience=50, seed=seed).frame
-        to_the_end = model(full.train.num_users, full.train.num_items)
-        train(to_the_end, Split(full.train), epochs=plan.epochs(50), seed=seed)
         return {
-            "fit": bpr_of(to_the_end, full.train),
             "frame": frame[["loss", *MEASURES]].to_dict("list"),
             "restored": evaluate(fresh, full.train, full.test).as_dict(),
             "times_zero": evaluate(SeenTimesZero(fresh, full.train), None, full.test).as_dict(),
@@ -55,7 +48,6 @@ def original(runs: Runs, plan: Plan) -> dict[str, Any]:
             "last_epoch": mean_sd([frame[MEASURES].iloc[-1] for frame in frames]),
             "epoch_of_best_recall": mean_sd([one["restored"] for one in done]),
             "seen_times_zero": mean_sd([one["times_zero"] for one in done]),
-            "fit_of_train": mean_sd([{"loss": one["fit"]} for one in done], ["loss"]),
             "by_epoch": [
                 {key: frame[key].round(4).tolist() for key in ("loss", "recall", "precision")}
                 for frame in frames
@@ -65,13 +57,3 @@ def original(runs: Runs, plan: Plan) -> dict[str, Any]:
         ours, theirs = (results[name][rule]["mean"] for name in ("LightGCN", "NGCF"))
         results[f"gain_in_percent_{rule}"] = gain_in_percent(ours, theirs)
     return results
-
-
-def bpr_of(model: EmbeddingModel, train_part: Interactions) -> float:
-    """The BPR loss of a trained model on ten triplets for each interaction."""
-    triplets = TripletSampler(train_part).sample(
-        10 * len(train_part), torch.Generator().manual_seed(0)
-    )
-    scores = model.score(torch.arange(train_part.num_users)).detach()
-    user, item, neg_item = triplets
-    return bpr_loss(scores[user, item], scores[user, neg_item]).item()
