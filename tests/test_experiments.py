@@ -17,6 +17,7 @@ from experiments.gowalla import WithPopularity, hidden_similarity, hide, hide_al
 from experiments.over_time import keep_unknown
 from experiments.plan import Plan
 from experiments.runs import Runs
+from experiments.search import SPLITS
 from recbook import ledger
 from recbook.data import Interactions, MovieLens, Split, global_time_split, random_split
 from recbook.graph import train_adjacency
@@ -174,6 +175,10 @@ def test_settings_fill_their_ranges() -> None:
     assert draw({}, 12) == [{}]
     assert at_an_edge(space, {"reg": 0.011, "neighbours": 40, "nu": 0}) == ["reg"]
     assert at_an_edge(space, {"reg": 0.1, "neighbours": 900, "nu": 1}) == ["neighbours"]
+
+
+def test_no_split_counts_twice() -> None:
+    assert len({*SPLITS}) == len(SPLITS) == 20
 
 
 def test_every_family_has_the_same_number_of_trials() -> None:
