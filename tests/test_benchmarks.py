@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from nbformat import v4
 
-from benchmarks import growth, peers
+from benchmarks import growth, moves, peers
 from recbook.data import Split
 from recbook.graph import bipartite_edge_index
 from recbook.models import NGCF
@@ -74,6 +75,23 @@ def test_maps_once_a_node_are_maps_once_an_edge(monkeypatch: pytest.MonkeyPatch)
     each.load_state_dict(once.state_dict())
     graph = bipartite_edge_index(torch.tensor([0, 0, 1, 2, 3]), torch.tensor([0, 1, 1, 3, 4]), 4)
     torch.testing.assert_close(once(graph), each(graph), rtol=1e-4, atol=1e-4)
+
+
+def test_moves_are_of_cells_that_may_differ_by_less_than_a_tenth() -> None:
+    def chapter(texts: list[str]) -> v4.nbbase.NotebookNode:
+        cells = [v4.new_markdown_cell("recall 0.5")]
+        for number, (text, tag) in enumerate(zip(texts, tags, strict=True)):
+            metadata = {"tags": tag, "tolerance_reason": "it is trained"}
+            output = v4.new_output("stream", name="stdout", text=text)
+            cells.append(
+                v4.new_code_cell(metadata=metadata, outputs=[output], execution_count=number + 1)
+            )
+        return v4.new_notebook(cells=cells)
+
+    tags = [["tolerance=0.02"], [], ["tolerance=5"], ["tolerance=0.01"]]
+    old = chapter(["20 lists, recall 0.30, 0.315", "0.3", "51.5 films", "-0.004"])
+    new = chapter(["21 lists, recall 0.31, 0.312", "0.4", "53.5 films", "0.001"])
+    assert moves.moves(old, new) == pytest.approx({"1": 0.01, "4": 0.005})
 
 
 def test_every_row_has_settings_that_were_chosen_on_validation() -> None:
