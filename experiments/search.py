@@ -40,16 +40,16 @@ def search(runs: Runs, plan: Plan) -> dict[str, Any]:
     On the original's split all that have a seed are fitted with five of them.
     """
     reports, splits = search_all(runs, plan, SPACES)
-    chosen = {name: entry["chosen"][0] for name, entry in splits.items()}
     fits = {
-        f"{name}, seed {seed}": (plan.shrunk(family), SPLITS[0], chosen[name], seed)
+        f"{name}, seed {seed}": (plan.shrunk(family), SPLITS[0], splits[name]["chosen"][0], seed)
         for name, family in families(SPACES).items()
-        for seed in (plan.seeds if family.seeded else plan.seeds[:1])
+        for seed in (plan.seeds[1:] if family.seeded else ())
     }
     refitted = refit_all(runs, plan, fits)
-    original = {
-        name: [report for key, report in refitted.items() if key.rpartition(", ")[0] == name]
-        for name in splits
+    original = {  # with the first seed it is the search's own first split
+        name: [of_splits[0]]
+        + [report for key, report in refitted.items() if key.rpartition(", ")[0] == name]
+        for name, of_splits in reports.items()
     }
     full = plan.split()
     random = [evaluate_on_test(RandomScores(full.train, seed), full) for seed in plan.seeds]
