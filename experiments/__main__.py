@@ -22,7 +22,6 @@ from experiments.over_time import over_time
 from experiments.plan import Plan
 from experiments.runs import Runs
 from experiments.search import search, search_recent
-from experiments.simple import simple
 from experiments.single_changes import single_changes
 from experiments.validated import validated
 from experiments.writing import disagreements, write_entry
@@ -33,7 +32,6 @@ EXPERIMENTS: dict[str, Callable[[Runs, Plan], dict[str, Any]]] = {
     "original": original,
     "validated": validated,
     "audit": audit,
-    "simple": simple,
     "single_changes": single_changes,
     "champion": champion,
     "over_time": over_time,

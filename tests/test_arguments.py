@@ -539,7 +539,7 @@ ENTRIES: dict[str, Entry] = {
         path=(value("written"), path),
         previous=(value(None), optional(path)),
     ),
-    "read_entry": entry(recbook.ledger.read_entry, name=(value("simple"), choice)),
+    "read_entry": entry(recbook.ledger.read_entry, name=(value("search"), choice)),
     "split_digest": entry(recbook.ledger.split_digest, split=(split, splits)),
     "free_bytes": entry(recbook.memory.free_bytes, device=(value(torch.device("cpu")), device)),
     "peak_bytes": entry(recbook.memory.peak_bytes, device=(value(torch.device("cpu")), device)),

@@ -177,6 +177,16 @@ def test_settings_fill_their_ranges() -> None:
     assert at_an_edge(space, {"reg": 0.1, "neighbours": 900, "nu": 1}) == ["neighbours"]
 
 
+def test_the_search_ended_at_the_edge_of_a_range_only_with_ngcf() -> None:
+    """What chapters 8 and 9 say; a range with more such choices has to be wider."""
+    splits = ledger.read_entry("search")["results"]["splits"]
+    edges = {
+        name: [edge for one in splits[name]["chosen"] if (edge := at_an_edge(space, one))]
+        for name, (_, space) in SPACES.items()
+    }
+    assert {name: found for name, found in edges.items() if found} == {"NGCF": [["reg"], ["reg"]]}
+
+
 def test_no_split_counts_twice() -> None:
     assert len({*SPLITS}) == len(SPLITS) == 20
 
