@@ -13,7 +13,6 @@ from platformdirs import user_cache_path
 
 from experiments.audit import audit
 from experiments.baselines import baselines
-from experiments.champion import champion
 from experiments.factors import factors
 from experiments.gowalla import gowalla
 from experiments.ngcf_parts import ngcf_parts
@@ -22,7 +21,6 @@ from experiments.over_time import over_time
 from experiments.plan import Plan
 from experiments.runs import Runs
 from experiments.search import search, search_recent
-from experiments.simple import simple
 from experiments.single_changes import single_changes
 from experiments.validated import validated
 from experiments.writing import disagreements, write_entry
@@ -33,9 +31,7 @@ EXPERIMENTS: dict[str, Callable[[Runs, Plan], dict[str, Any]]] = {
     "original": original,
     "validated": validated,
     "audit": audit,
-    "simple": simple,
     "single_changes": single_changes,
-    "champion": champion,
     "over_time": over_time,
     "ngcf_parts": ngcf_parts,
     "factors": factors,
