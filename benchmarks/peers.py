@@ -30,7 +30,7 @@ from tqdm.auto import tqdm
 
 from benchmarks.machine import describe
 from recbook.data import Split, load_movielens_100k, random_split, to_implicit
-from recbook.evaluation import RankingReport, evaluate
+from recbook.evaluation import MEASURES, RankingReport, evaluate
 from recbook.ledger import read_entry
 from recbook.tuning import FAMILIES, grid
 
@@ -56,7 +56,8 @@ class Row:
         model: its name in the worker.
         grid: the settings to choose from; none where the ledger has chosen.
         keep: the epochs after which the validation part is looked at.
-        ledger: where the ledger has settings and, for edge lists, the same model's recall.
+        ledger: the entry that has the settings.
+        same: the row whose model it is, and whose recall is its own, where it takes too long.
         steps: steps that are timed for an epoch, and scaled up.
     """
 
@@ -64,31 +65,40 @@ class Row:
     model: str
     grid: list[dict[str, Any]] = field(default_factory=list)
     keep: tuple[int, ...] = ()
-    ledger: tuple[str, ...] = ()
+    ledger: str = ""
+    same: str = ""
     steps: int = STEPS
 
 
 ADAM = {"learning_rate": [0.005], "require_pow": [True], "reg_weight": [1e-3, 1e-4]}
 SGD = {"factors": [64], "learning_rate": [0.01, 0.05], "regularization": [0.01, 0.03, 0.1]}
 EPOCHS = (5, 10, 15, 20, 25, 30, 35, 40)
-AUDIT = ("audit", "tuned")
-POST = ("audit", "epoch_validated")  # the original's settings
-CHAMPION = ("champion", "original split")
+SIZES = {  # that other libraries' rows have
+    "LightGCN": {"embedding_dim": 64, "num_layers": 3},
+    "LightGCN, softmax": {"embedding_dim": 64},
+    "MF-BPR": {"embedding_dim": 64},
+}
 ROWS = {
-    "recbook LightGCN, softmax": Row("recbook", "LightGCN, softmax", ledger=CHAMPION),
-    "recbook EASE": Row("recbook", "EASE", ledger=CHAMPION),
-    "recbook LightGCN": Row("recbook", "LightGCN", ledger=AUDIT),
-    "recbook NGCF": Row("recbook", "NGCF", ledger=AUDIT),
-    "recbook MF-BPR": Row("recbook", "MF-BPR", ledger=AUDIT),
-    "PyG LightGCN, sparse tensor": Row("recbook", "LightGCN in PyG, sparse", ledger=AUDIT),
-    "PyG LightGCN, edge list": Row("recbook", "LightGCN in PyG, edge list", ledger=AUDIT, steps=8),
-    "PyG LightGCN, edge list, memory kept": Row(
-        "recbook", "LightGCN in PyG, edge list, kept", ledger=AUDIT, steps=8
+    "recbook LightGCN, softmax": Row("recbook", "LightGCN, softmax", ledger="search"),
+    "recbook EASE": Row("recbook", "EASE", ledger="search"),
+    "recbook LightGCN": Row("recbook", "LightGCN", ledger="search"),
+    "recbook NGCF": Row("recbook", "NGCF", ledger="search"),
+    "recbook MF-BPR": Row("recbook", "MF-BPR", ledger="search"),
+    "PyG LightGCN, sparse tensor": Row("recbook", "LightGCN in PyG, sparse", ledger="search"),
+    "PyG LightGCN, edge list": Row(
+        "recbook", "LightGCN in PyG, edge list", ledger="search", same="recbook LightGCN", steps=8
     ),
-    "original LightGCN, messages": Row("recbook", "LightGCN by messages", ledger=POST, steps=8),
-    "original NGCF, messages": Row("recbook", "NGCF by messages", ledger=POST, steps=2),
+    "PyG LightGCN, edge list, memory kept": Row(
+        "recbook",
+        "LightGCN in PyG, edge list, kept",
+        ledger="search",
+        same="recbook LightGCN",
+        steps=8,
+    ),
+    "original LightGCN, messages": Row("recbook", "LightGCN by messages", ledger="audit", steps=8),
+    "original NGCF, messages": Row("recbook", "NGCF by messages", ledger="audit", steps=2),
     "NGCF, messages, maps once a node": Row(
-        "recbook", "NGCF by messages, factored", ledger=POST, steps=8
+        "recbook", "NGCF by messages, factored", ledger="audit", steps=8
     ),
     "RecBole LightGCN": Row("recbole", "LightGCN", grid(n_layers=[3], **ADAM), EPOCHS),
     "RecBole NGCF": Row("recbole", "NGCF", grid(**ADAM), EPOCHS[:5]),
@@ -107,7 +117,7 @@ ROWS = {
         "ALS",
         grid(factors=[64], weight=[5, 10], regularization=[10, 30, 60], epochs=[15]),
     ),
-    "LensKit EASE": Row("lenskit", "EASE", ledger=CHAMPION),
+    "LensKit EASE": Row("lenskit", "EASE", ledger="search"),
     "LensKit ItemKNN": Row("lenskit", "ItemKNN", FAMILIES["ItemKNN"].grid),
 }
 # Trained no longer than it takes to get there:
@@ -239,21 +249,30 @@ def choose(names: list[str]) -> None:
 def settings_of(name: str) -> dict[str, Any]:
     """What was chosen on validation, by the ledger or by `choose`."""
     row = ROWS[name]
+    if row.ledger == "search":
+        model = model_of(row)
+        trials = [
+            one
+            for one in read_entry("search")["results"]["splits"][model]["trials"][0]
+            if SIZES.get(model, {}).items() <= one.items()
+        ]
+        best = max(trials, key=lambda one: one["recall"])
+        return {key: value for key, value in best.items() if key not in ("recall", "seconds")}
     if row.ledger:
-        chosen = ledger_of(row)["chosen"]
-        return {key: value for key, value in chosen.items() if key != "validation_recall"}
+        return originals(row)["chosen"]
     chosen = json.loads(CHOSEN.read_text())
     longest = {"epochs": max(row.keep)} if row.keep else {}  # where none could run
     return chosen[name]["settings"] if name in chosen else row.grid[0] | longest
 
 
-def ledger_of(row: Row) -> dict[str, Any]:
-    """What the ledger says about a row's model."""
-    entry, *path = row.ledger
-    found = read_entry(entry)["results"]
-    for part in (*path, row.model.partition(" by ")[0].partition(" in ")[0]):
-        found = found[part]
-    return found
+def originals(row: Row) -> dict[str, Any]:
+    """What the ledger says about a row's model with the original's settings."""
+    return read_entry("audit")["results"]["epoch_validated"][model_of(row)]
+
+
+def model_of(row: Row) -> str:
+    """What the ledger calls a row's model."""
+    return row.model.partition(" by ")[0].partition(" in ")[0]
 
 
 def epochs_to_published(split: Split) -> dict[str, int]:
@@ -301,10 +320,10 @@ class Measured:
         if whole:
             self.fit.append(sum(laps))
         if not self.facts:
-            if whole or not self.row.ledger:
+            if whole or self.row.ledger != "audit":
                 measures = {key: round(value, 4) for key, value in reports[-1].as_dict().items()}
             else:  # not trained to the end, but the ledger has the same model's
-                measures = dict(ledger_of(self.row)["mean"])
+                measures = dict(originals(self.row)["mean"])
             memory = {key: round(result[key]) for key in ("memory_before", "memory")}
             self.facts = measures | memory | {"versions": result["versions"]}
 
@@ -356,6 +375,9 @@ def measure(names: list[str], rounds: int, most: int | None) -> dict[str, Any]:
             for row in tqdm(measured.values(), leave=False):
                 row.round(bench)
     rows = {name: row.summary() for name, row in measured.items()}
+    for name, found in rows.items():
+        if (same := rows.get(ROWS[name].same if name in ROWS else "")) is not None:
+            found |= {measure: same[measure] for measure in MEASURES}
     return {
         "command": "python -m benchmarks.peers",
         "data": "MovieLens-100K, ratings >= 3, the original's split",

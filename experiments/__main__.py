@@ -13,7 +13,6 @@ from platformdirs import user_cache_path
 
 from experiments.audit import audit
 from experiments.baselines import baselines
-from experiments.champion import champion
 from experiments.factors import factors
 from experiments.gowalla import gowalla
 from experiments.ngcf_parts import ngcf_parts
@@ -33,7 +32,6 @@ EXPERIMENTS: dict[str, Callable[[Runs, Plan], dict[str, Any]]] = {
     "validated": validated,
     "audit": audit,
     "single_changes": single_changes,
-    "champion": champion,
     "over_time": over_time,
     "ngcf_parts": ngcf_parts,
     "factors": factors,

@@ -12,12 +12,16 @@ from experiments.models.scorers import RandomScores
 from experiments.plan import Plan
 from experiments.runs import Runs
 from experiments.summaries import choice_to_json, over_seeds, rounded
-from recbook.models import Popularity
+from recbook.models import Popularity, PureSVD
+from recbook.tuning import Family, closed_form, grid
+
+LENGTHS = [4, 8, 12, 16, 24, 32, 48]  # chapter 3's
 
 
 def baselines(runs: Runs, plan: Plan) -> dict[str, Any]:
     """Random, popularity, PureSVD with the size that validation chooses, and the ceilings."""
-    full, svd = plan.split(), plan.family("PureSVD")
+    full = plan.split()
+    svd = plan.shrunk(Family(closed_form(PureSVD), grid(embedding_dim=LENGTHS)))
     choice = choose(runs, "PureSVD", svd, "seed 16", plan.split(val_size=0.1))
     popularity = evaluate_on_test(Popularity().fit(full.train), full)
     random = [evaluate_on_test(RandomScores(full.train, seed), full) for seed in plan.seeds]

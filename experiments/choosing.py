@@ -5,17 +5,20 @@ What takes long goes through :class:`experiments.runs.Runs`, which remembers it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 from experiments.plan import Plan
 from experiments.runs import Runs
-from experiments.summaries import over_splits, report_from_json, report_to_json
+from experiments.summaries import report_from_json, report_to_json
 from recbook.data import Split
 from recbook.evaluation import RankingReport, Recommender, evaluate
-from recbook.tuning import Choice, Family, Settings, tune
+from recbook.tuning import Choice, Family, Settings, hide_test, tune
+
+SPLITS = (16, *range(16), 17, 18, 19)  # seeds of random splits; the first is the original post's
 
 
 def evaluate_on_test(recommender: Recommender, split: Split) -> RankingReport:
@@ -28,43 +31,53 @@ def choose(runs: Runs, name: str, family: Family, where: str, split: Split) -> C
     return Choice(**runs(f"{name}, tune, {where}", lambda: asdict(tune(family, split))))
 
 
-def choose_on_seed(runs: Runs, plan: Plan, name: str, seed: int) -> Choice:
-    """What is chosen on the validation part of one seed's random split."""
-    return choose(runs, name, plan.family(name), f"seed {seed}", plan.split(0.1, seed))
+def try_all(
+    runs: Runs, plan: Plan, cells: Mapping[str, tuple[Family, int]]
+) -> dict[str, list[dict[str, Any]]]:
+    """By name every trial of a family, on the validation part of the split with a seed."""
+    tasks = {
+        f"{name}, trial {number}": partial(try_out, family, plan, seed, settings)
+        for name, (family, seed) in cells.items()
+        for number, settings in enumerate(family.grid)
+    }
+    done = runs.all(tasks)
+    return {
+        name: [done[f"{name}, trial {number}"] for number in range(len(family.grid))]
+        for name, (family, _) in cells.items()
+    }
 
 
-def choose_on_each_split(runs: Runs, plan: Plan, name: str) -> list[Choice]:
-    """What is chosen on each random split by its own validation part."""
-    return [choose_on_seed(runs, plan, name, seed) for seed in plan.seeds]
+def best_of(trials: Sequence[dict[str, Any]]) -> Choice:
+    """The first of the trials with the highest validation recall."""
+    best = max(trials, key=lambda row: row["recall"])
+    return Choice(best["settings"], best["recall"])
 
 
-def refit_on_each_seed(
-    runs: Runs,
-    name: str,
-    family: Family,
-    where: str,
-    full: Split,
-    settings: Settings,
-    seeds: Sequence[int],
-) -> list[RankingReport]:
-    """Fit on all that is not test with settings that are chosen, and measure, once a seed."""
-
-    def refit(seed: int) -> dict[str, Any]:
-        return report_to_json(evaluate_on_test(family.fit(full, settings, seed)[0], full))
-
-    return [
-        report_from_json(runs(f"{name}, {where}, refit, seed {seed}", partial(refit, seed)))
-        for seed in seeds
-    ]
+def refit_all(
+    runs: Runs, plan: Plan, fits: Mapping[str, tuple[Family, int, Settings, int]]
+) -> dict[str, RankingReport]:
+    """By name what :func:`refit` makes of a family, a split's seed, settings and a seed."""
+    tasks = {
+        f"{name}, refit": partial(refit, family, plan, *given)
+        for name, (family, *given) in fits.items()
+    }
+    done = runs.all(tasks)
+    return {name: report_from_json(done[f"{name}, refit"]) for name in fits}
 
 
-def refit_on_each_split(
-    runs: Runs, plan: Plan, name: str, choices: Sequence[Choice]
+def try_out(family: Family, plan: Plan, seed: int, settings: Settings) -> dict[str, Any]:
+    """One setting on one split: what it became, its validation recall, and what it took."""
+    split = hide_test(plan.split(0.1, seed))
+    start = time.perf_counter()
+    model, chosen = family.fit(split, settings, 0)
+    seconds = time.perf_counter() - start
+    recall = evaluate(model, split.train, split.test).recall
+    return {"settings": chosen, "recall": recall, "seconds": seconds}
+
+
+def refit(
+    family: Family, plan: Plan, split_seed: int, settings: Settings, seed: int
 ) -> dict[str, Any]:
-    """Refitted and measured on the random splits, with a choice for each."""
-    reports = []
-    for seed, choice in zip(plan.seeds, choices, strict=True):
-        split, family = plan.split(seed=seed), plan.family(name)
-        where = f"split {seed}"
-        reports += refit_on_each_seed(runs, name, family, where, split, choice.settings, [0])
-    return over_splits(reports)
+    """What was chosen, fitted on all that is not test, and measured on the test part."""
+    split = plan.split(seed=split_seed)
+    return report_to_json(evaluate_on_test(family.fit(split, settings, seed)[0], split))

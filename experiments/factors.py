@@ -9,15 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from experiments.families import Range, Space, draw
+from experiments.choosing import SPLITS, best_of, refit_all, try_all
 from experiments.models.epochs import by_epochs
 from experiments.models.factors import LOSSES, start_factors
 from experiments.plan import Plan
 from experiments.runs import Runs
-from experiments.search import SPLITS, best_of, refit_all, try_all
 from experiments.summaries import choice_to_json, comparisons_to_json, over_splits
 from recbook.stats import Comparison, compare_splits
-from recbook.tuning import Family
+from recbook.tuning import Family, Range, Space, draw
 
 TRIALS = 6
 FACTORS: dict[str, Sequence[Any]] = {

@@ -5,14 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from experiments.families import PAIRS, draw
+from experiments.choosing import SPLITS, best_of, refit_all, try_all
 from experiments.models.ngcf_parts import PARTS, NGCFOfParts
 from experiments.plan import Plan
 from experiments.runs import Runs
-from experiments.search import SPLITS, best_of, refit_all, try_all
 from experiments.summaries import choice_to_json, comparisons_to_json, over_seeds
 from recbook.stats import compare_splits
-from recbook.tuning import Family, trained
+from recbook.tuning import Family, Range, draw, trained
 
 TRIALS = 8
 VARIANTS: dict[str, tuple[str, ...]] = {
@@ -25,7 +24,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
 
 def ngcf_parts(runs: Runs, plan: Plan) -> dict[str, Any]:
     """Each variant tuned alike on the original's split, then trained with five seeds."""
-    settings = draw(PAIRS, TRIALS)
+    settings = draw({"lr": Range(5e-4, 0.03), "reg": Range(1e-5, 0.1)}, TRIALS)
     families = {
         name: plan.shrunk(Family(trained(partial(NGCFOfParts, parts=parts)), settings))
         for name, parts in VARIANTS.items()

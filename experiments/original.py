@@ -39,9 +39,16 @@ def original(runs: Runs, plan: Plan) -> dict[str, Any]:
             "times_zero": evaluate(SeenTimesZero(fresh, full.train), None, full.test).as_dict(),
         }
 
+    done_of = runs.all(
+        {
+            f"{name}, seed {seed}": partial(run, model, seed)
+            for name, model in TRAINED.items()
+            for seed in plan.seeds
+        }
+    )
     results: dict[str, Any] = {}
-    for name, model in TRAINED.items():
-        done = [runs(f"{name}, seed {seed}", partial(run, model, seed)) for seed in plan.seeds]
+    for name in TRAINED:
+        done = [done_of[f"{name}, seed {seed}"] for seed in plan.seeds]
         frames = [pd.DataFrame(one["frame"]) for one in done]
         results[name] = {
             "best_epoch_on_test": mean_sd([frame[MEASURES].max() for frame in frames]),

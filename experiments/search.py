@@ -6,13 +6,11 @@ on its validation part; the best is fitted again on all that is not test, and me
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
-from experiments.choosing import evaluate_on_test
-from experiments.families import RECENT, SPACES, Space, families
+from experiments.choosing import SPLITS, best_of, evaluate_on_test, refit_all, try_all
+from experiments.families import RECENT
 from experiments.models.scorers import RandomScores
 from experiments.plan import Plan
 from experiments.runs import Runs
@@ -21,16 +19,13 @@ from experiments.summaries import (
     mean_report,
     over_seeds_and_users,
     over_splits,
-    report_from_json,
-    report_to_json,
     rounded,
 )
-from recbook.evaluation import RankingReport, evaluate
+from recbook.evaluation import RankingReport
 from recbook.stats import Comparison, compare, compare_splits
-from recbook.tuning import Choice, Family, Fit, Settings, hide_test
+from recbook.tuning import FAMILIES, Family
 
-SPLITS = (16, *range(16), 17, 18, 19)  # seeds of random splits; the first is the original post's
-DEAR = ("SLIM", "MF-BPR", "LightGCN", "NGCF", *RECENT)  # take the first five, the others all
+DEAR = ("SLIM", "NGCF", *RECENT)  # take the first five, the others all
 REFERENCES = ("LightGCN", "EASE", "LightGCN, softmax")  # each is compared with all others
 
 
@@ -39,10 +34,11 @@ def search(runs: Runs, plan: Plan) -> dict[str, Any]:
 
     On the original's split all that have a seed are fitted with five of them.
     """
-    reports, splits = search_all(runs, plan, SPACES)
+    reports, splits = search_all(runs, plan, FAMILIES)
+    chosen = {name: entry["chosen"][0] for name, entry in splits.items()}
     fits = {
-        f"{name}, seed {seed}": (plan.shrunk(family), SPLITS[0], splits[name]["chosen"][0], seed)
-        for name, family in families(SPACES).items()
+        f"{name}, seed {seed}": (plan.shrunk(family), SPLITS[0], chosen[name], seed)
+        for name, family in FAMILIES.items()
         for seed in (plan.seeds[1:] if family.seeded else ())
     }
     refitted = refit_all(runs, plan, fits)
@@ -72,14 +68,14 @@ def search_recent(runs: Runs, plan: Plan) -> dict[str, Any]:
 
 
 def search_all(
-    runs: Runs, plan: Plan, spaces: Mapping[str, tuple[Fit, Space]]
+    runs: Runs, plan: Plan, families: Mapping[str, Family]
 ) -> tuple[dict[str, list[RankingReport]], dict[str, Any]]:
     """For each family its reports on the test parts, and what the ledger says of it."""
     seeds = {
         name: SPLITS[: len(plan.seeds) * (1 if name in DEAR else len(SPLITS) // 5)]
-        for name in spaces
+        for name in families
     }
-    searched = {name: plan.shrunk(family) for name, family in families(spaces).items()}
+    searched = {name: plan.shrunk(family) for name, family in families.items()}
     cells = {
         f"{name}, split {seed}": (family, seed)
         for name, family in searched.items()
@@ -104,58 +100,6 @@ def search_all(
             ],
         }
     return reports, splits
-
-
-def try_all(
-    runs: Runs, plan: Plan, cells: Mapping[str, tuple[Family, int]]
-) -> dict[str, list[dict[str, Any]]]:
-    """By name every trial of a family, on the validation part of the split with a seed."""
-    tasks = {
-        f"{name}, trial {number}": partial(try_out, family, plan, seed, settings)
-        for name, (family, seed) in cells.items()
-        for number, settings in enumerate(family.grid)
-    }
-    done = runs.all(tasks)
-    return {
-        name: [done[f"{name}, trial {number}"] for number in range(len(family.grid))]
-        for name, (family, _) in cells.items()
-    }
-
-
-def best_of(trials: Sequence[dict[str, Any]]) -> Choice:
-    """The first of the trials with the highest validation recall."""
-    best = max(trials, key=lambda row: row["recall"])
-    return Choice(best["settings"], best["recall"])
-
-
-def refit_all(
-    runs: Runs, plan: Plan, fits: Mapping[str, tuple[Family, int, Settings, int]]
-) -> dict[str, RankingReport]:
-    """By name what :func:`refit` makes of a family, a split's seed, settings and a seed."""
-    tasks = {
-        f"{name}, refit": partial(refit, family, plan, *given)
-        for name, (family, *given) in fits.items()
-    }
-    done = runs.all(tasks)
-    return {name: report_from_json(done[f"{name}, refit"]) for name in fits}
-
-
-def try_out(family: Family, plan: Plan, seed: int, settings: Settings) -> dict[str, Any]:
-    """One setting on one split: what it became, its validation recall, and what it took."""
-    split = hide_test(plan.split(0.1, seed))
-    start = time.perf_counter()
-    model, chosen = family.fit(split, settings, 0)
-    seconds = time.perf_counter() - start
-    recall = evaluate(model, split.train, split.test).recall
-    return {"settings": chosen, "recall": recall, "seconds": seconds}
-
-
-def refit(
-    family: Family, plan: Plan, split_seed: int, settings: Settings, seed: int
-) -> dict[str, Any]:
-    """What was chosen, fitted on all that is not test, and measured on the test part."""
-    split = plan.split(seed=split_seed)
-    return report_to_json(evaluate_on_test(family.fit(split, settings, seed)[0], split))
 
 
 def against_over_users(name: str, reports: Mapping[str, RankingReport]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from recbook.evaluation import MEASURES, RankingReport
-from recbook.stats import Comparison, bootstrap_interval, compare, holm, t_interval
+from recbook.stats import Comparison, bootstrap_interval, compare, holm
 from recbook.tuning import Choice
 
 
@@ -69,19 +69,6 @@ def differences_over_users(first: RankingReport, second: RankingReport) -> dict[
     names = ("difference", "low", "high", "p_value")
     found = {m: asdict(compare(first, second, m)) for m in ("recall", "ndcg")}
     return {m: rounded({name: one[name] for name in names}) for m, one in found.items()}
-
-
-def differences_over_splits(splits: Mapping[str, Any], first: str, second: str) -> dict[str, Any]:
-    """Recall and NDCG of two models, paired over splits, with Student's interval of the mean."""
-    result = {}
-    for measure in ("recall", "ndcg"):
-        both = zip(splits[first]["by_split"], splits[second]["by_split"], strict=True)
-        gains = [ours[measure] - theirs[measure] for ours, theirs in both]
-        low, high = t_interval(gains)
-        result[measure] = rounded({"mean": sum(gains) / len(gains), "low": low, "high": high}) | {
-            "by_split": [round(gain, 4) for gain in gains]
-        }
-    return result
 
 
 def comparisons_to_json(pairs: Mapping[str, Comparison]) -> dict[str, dict[str, float]]:

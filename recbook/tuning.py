@@ -10,26 +10,33 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any, Protocol
 
-from recbook.checks import check_count, check_kind, check_path
+import numpy as np
+from scipy.stats import qmc
+
+from recbook.checks import check_count, check_kind, check_number, check_path, check_seed
 from recbook.data import Split
 from recbook.evaluation import Recommender, evaluate
 from recbook.models import (
     EASE,
+    EDLAE,
     GFCF,
     IALS,
     NGCF,
+    SLIM,
     ItemKNN,
     LightGCN,
     MatrixFactorization,
     Popularity,
     PureSVD,
+    RP3beta,
+    UserKNN,
 )
 from recbook.training import train
 
@@ -38,8 +45,11 @@ __all__ = [
     "Choice",
     "Family",
     "Fit",
+    "Range",
     "Settings",
+    "Space",
     "closed_form",
+    "draw",
     "grid",
     "hide_test",
     "trained",
@@ -69,11 +79,18 @@ class Family:
             epochs stops by its recall at ``k`` and adds ``epochs``.
         grid: the settings to try.
         seeded: whether two seeds give two models.
+        space: what the grid was drawn from, where it was drawn.
     """
 
     fit: Fit
     grid: Sequence[Settings]
     seeded: bool = False
+    space: Space = field(default_factory=dict)
+
+    @classmethod
+    def drawn(cls, fit: Fit, seeded: bool = False, **space: Range | Sequence[Any]) -> Family:
+        """A family whose grid is :func:`draw`'s, a dozen settings from ``space``."""
+        return cls(fit, draw(space), seeded, space)
 
 
 @dataclass(frozen=True)
@@ -206,34 +223,127 @@ def grid(**values: Sequence[Any]) -> list[Settings]:
     return [dict(zip(values, point, strict=True)) for point in product(*values.values())]
 
 
-RATES = [0.002, 0.005, 0.01]
-SOFTMAX = partial(LightGCN, num_layers=2, cosine=True)
+TRIALS = 12
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers to draw from, evenly on a logarithmic scale; rounded to two digits that count.
+
+    Args:
+        low: the lowest, above 0.
+        high: the highest.
+        whole: whether they are whole numbers.
+
+    Raises:
+        TypeError: on what are no numbers.
+        ValueError: on ends that are not above 0, or not in order.
+    """
+
+    low: float
+    high: float
+    whole: bool = False
+
+    def __post_init__(self) -> None:
+        check_number("low", self.low, above=0)
+        check_number("high", self.high, above=self.low)
+        check_kind("whole", self.whole, bool)
+
+    def at(self, share: float) -> float:
+        """The number at a share of the way from the lowest to the highest."""
+        number = self.low * (self.high / self.low) ** share
+        return round(number) if self.whole else float(f"{number:.2g}")
+
+
+Space = Mapping[str, Range | Sequence[Any]]
+
+
+def draw(space: Space, number: int = TRIALS, seed: int = 0) -> list[Settings]:
+    """Settings that fill the ranges evenly: the points of a scrambled Halton sequence.
+
+    Args:
+        space: by name a range of numbers, or a list of values.
+        number: how many settings.
+        seed: of the scrambling.
+
+    Raises:
+        TypeError: on what is no such space, or no whole number.
+        ValueError: on a number below 1, or a list without values.
+
+    >>> [sorted(one) for one in draw({"reg": Range(0.01, 1), "nu": [0, 1]}, number=2)]
+    [['nu', 'reg'], ['nu', 'reg']]
+    """
+    check_kind("space", space, Mapping, hint='e.g. {"reg": Range(0.01, 1)}')
+    check_count("number", number)
+    check_seed(seed)
+    for name, where in space.items():
+        check_kind(f"space[{name!r}]", where, (Range, list, tuple))
+        if where in ([], ()):
+            raise ValueError(f"space[{name!r}]: got no value, expected at least one")
+    if not space:
+        return [{}]
+    points = qmc.Halton(len(space), rng=np.random.default_rng(seed)).random(number)
+    return [
+        {
+            name: where.at(x) if isinstance(where, Range) else where[int(x * len(where))]
+            for (name, where), x in zip(space.items(), point, strict=True)
+        }
+        for point in points
+    ]
+
+
+def _softmax(**fixed: Any) -> Fit:
+    return trained(partial(LightGCN, cosine=True), patience=15, loss="softmax", **fixed)
+
+
+_COSINES: Space = {
+    "temperature": Range(0.1, 0.6),
+    "reg": Range(0.01, 3),
+    "lr": Range(0.005, 0.1),
+    "embedding_dim": [64, 128],
+}
+_PAIRS: Space = {"lr": Range(5e-4, 0.03), "reg": Range(1e-5, 0.1)}
+# The search of the book: as many trials for each family, in ranges that hold what others chose.
 FAMILIES = {
     "Popularity": Family(closed_form(Popularity), [{}]),
-    "ItemKNN": Family(closed_form(ItemKNN), grid(num_neighbors=[20, 50, 100, 200, 400])),
-    "PureSVD": Family(closed_form(PureSVD), grid(embedding_dim=[4, 8, 12, 16, 24, 32, 48])),
-    "EASE": Family(closed_form(EASE), grid(reg=[100, 200, 300, 400, 500, 700, 1000])),
-    "GF-CF": Family(
-        closed_form(GFCF), grid(num_frequencies=[16, 32, 64, 128], alpha=[0.1, 0.3, 1.0, 3.0])
+    "ItemKNN": Family.drawn(closed_form(ItemKNN), num_neighbors=Range(5, 1000, whole=True)),
+    "UserKNN": Family.drawn(closed_form(UserKNN), num_neighbors=Range(5, 400, whole=True)),
+    "RP3beta": Family.drawn(
+        closed_form(RP3beta), beta=Range(0.1, 1.5), num_neighbors=Range(20, 1500, whole=True)
     ),
-    "iALS": Family(
-        closed_form(IALS),
-        grid(embedding_dim=[32, 64, 128], alpha0=[0.1, 0.2, 0.4], reg=[0.0075, 0.015, 0.03]),
+    "PureSVD": Family.drawn(closed_form(PureSVD), embedding_dim=Range(4, 128, whole=True)),
+    "EASE": Family.drawn(closed_form(EASE), reg=Range(20, 5000)),
+    "EDLAE": Family.drawn(closed_form(EDLAE), reg=Range(10, 3000), dropout=Range(0.2, 0.95)),
+    "SLIM": Family.drawn(closed_form(SLIM), l1=Range(0.1, 20), l2=Range(1, 1000)),
+    "GF-CF": Family.drawn(
+        closed_form(GFCF), num_frequencies=Range(8, 256, whole=True), alpha=Range(0.03, 10)
     ),
-    "MF-BPR": Family(
-        trained(MatrixFactorization), grid(reg=[1e-3, 1e-2, 2e-2, 5e-2], lr=RATES), seeded=True
+    "iALS": Family.drawn(
+        closed_form(partial(IALS, nu=1)),
+        embedding_dim=Range(16, 256, whole=True),
+        alpha0=Range(0.02, 1),
+        reg=Range(0.002, 0.2),
     ),
-    "NGCF": Family(
-        trained(partial(NGCF, bias=True)), grid(reg=[1e-4, 1e-3, 1e-2], lr=RATES), seeded=True
+    "iALS, equal penalty": Family.drawn(
+        closed_form(partial(IALS, nu=0)),
+        embedding_dim=Range(16, 256, whole=True),
+        alpha0=Range(0.01, 0.5),
+        reg=Range(0.3, 50),
     ),
-    "LightGCN": Family(trained(LightGCN), grid(reg=[1e-4, 1e-3, 1e-2], lr=RATES), seeded=True),
-    "LightGCN, softmax": Family(
-        trained(SOFTMAX, patience=15, loss="softmax", lr=0.03),
-        grid(temperature=[0.2, 0.22, 0.25], reg=[0.1, 0.2, 0.3], embedding_dim=[128]),
+    "LightGCN, softmax": Family.drawn(_softmax(), seeded=False, **_COSINES, num_layers=[1, 2, 3]),
+    "LightGCN, softmax, random start": Family.drawn(
+        _softmax(initial_embeddings="random"), seeded=True, **_COSINES, num_layers=[1, 2, 3]
     ),
-    "LightGCN, softmax, random start": Family(
-        trained(SOFTMAX, patience=15, loss="softmax", lr=0.03, initial_embeddings="random"),
-        grid(temperature=[0.2, 0.25, 0.3], reg=[0.1, 0.5], embedding_dim=[64, 128]),
-        seeded=True,
+    "MF, softmax": Family.drawn(
+        _softmax(initial_embeddings="random"), seeded=True, **_COSINES, num_layers=[0]
+    ),
+    "MF-BPR": Family.drawn(
+        trained(MatrixFactorization), seeded=True, **_PAIRS, embedding_dim=[64, 128]
+    ),
+    "LightGCN": Family.drawn(
+        trained(LightGCN), seeded=True, **_PAIRS, embedding_dim=[64, 128], num_layers=[2, 3, 4]
+    ),
+    "NGCF": Family.drawn(
+        trained(partial(NGCF, bias=True)), seeded=True, **_PAIRS, dropout=[0.0, 0.1, 0.3]
     ),
 }

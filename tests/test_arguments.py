@@ -845,6 +845,21 @@ ENTRIES: dict[str, Entry] = {
         patience=(value(2), count()),
         folder=(value(None), optional(path)),
     ),
+    "Range": entry(
+        recbook.tuning.Range,
+        low=(value(0.1), without(number(0, 1, open_ends=True), "too large")),
+        high=(value(1), number(0.1, open_ends=True)),
+        whole=(value(False), flag),
+    ),
+    "draw": entry(
+        recbook.tuning.draw,
+        space=(
+            value({"reg": [1, 2]}),
+            lambda: instance() | {"a number in it": {"reg": 1}, "nothing in it": {"reg": []}},
+        ),
+        number=(value(2), count()),
+        seed=(value(0), seed),
+    ),
     "hide_test": entry(recbook.tuning.hide_test, split=(split, splits)),
     "tune": entry(
         recbook.tuning.tune,
@@ -934,6 +949,7 @@ EXEMPT = {
     "History": "a record that train makes",
     "Choice": "a record that tune makes",
     "MovieLens": "a record that load_movielens_100k makes",
+    "Range.at": "given shares by draw",
     "Family": "a record; tune checks what its function returns",
     "Interactions.is_in": "given parts by evaluate and splits, and checks each: test_interactions",
     "Split.check_made_here": "a check of a model, which recommend and save call",

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from experiments.families import RECENT, families
+from experiments.families import RECENT
 from experiments.models import factors, xsimgcl
 from experiments.models.bspm import BSPM
 from experiments.models.direct_au import alignment, start_direct_au, uniformity
@@ -335,7 +335,7 @@ def test_it_says_where_it_diverged_and_what_it_needs(clusters: Split) -> None:
 
 @pytest.mark.parametrize("name", RECENT)
 def test_each_family_on_a_tiny_split(name: str, clusters: Split) -> None:
-    family, blind = families(RECENT)[name], hide_test(clusters)
+    family, blind = RECENT[name], hide_test(clusters)
     model, chosen = family.fit(blind, family.grid[0] | SMALL[name][1], seed=0, k=10)
     popular = evaluate(Popularity().fit(blind.train), blind.train, blind.val, 10).recall
     assert evaluate(model, blind.train, blind.val, 10).recall > popular + 0.1
@@ -351,7 +351,7 @@ def test_each_family_on_a_tiny_split(name: str, clusters: Split) -> None:
 @pytest.mark.parametrize("name", RECENT)
 def test_ranges_are_of_settings_that_there_are(name: str) -> None:
     there = inspect.signature(SMALL[name][0]).parameters
-    for settings in families(RECENT)[name].grid:
+    for settings in RECENT[name].grid:
         assert settings.keys() <= there.keys()
 
 

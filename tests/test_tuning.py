@@ -12,7 +12,17 @@ from recbook import tuning
 from recbook.data import Interactions, Split
 from recbook.models import ItemKNN, LightGCN
 from recbook.training import train
-from recbook.tuning import FAMILIES, Family, closed_form, grid, hide_test, trained, tune
+from recbook.tuning import (
+    FAMILIES,
+    Family,
+    Range,
+    closed_form,
+    draw,
+    grid,
+    hide_test,
+    trained,
+    tune,
+)
 from tests.conftest import Sealed
 
 
@@ -214,3 +224,16 @@ def test_what_other_code_computed_is_not_used(tmp_path: Path) -> None:
     path = tmp_path / "trial.jsonl"
     path.write_text('another digest\n{"a": 1}\n')
     assert Runs(path, quiet=True)("a", lambda: 2) == 2
+
+
+def test_settings_fill_their_ranges() -> None:
+    space = {"reg": Range(0.01, 1), "neighbours": Range(1, 1000, whole=True), "nu": [0, 1]}
+    drawn = draw(space, 12)
+    assert drawn == draw(space, 12) != draw(space, 12, seed=1)
+    for name, low, middle, high in (("reg", 0.01, 0.1, 1), ("neighbours", 1, 31.6, 1000)):
+        values = [one[name] for one in drawn]
+        assert low <= min(values) and max(values) <= high and len({*values}) > 10
+        assert 5 <= sum(value < middle for value in values) <= 7
+    assert 5 <= sum(one["nu"] for one in drawn) <= 7
+    assert all(isinstance(one["neighbours"], int) for one in drawn)
+    assert draw({}, 12) == [{}]

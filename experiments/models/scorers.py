@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
@@ -32,22 +30,6 @@ class SeenTimesZero:
     def score(self, users: Tensor) -> Tensor:
         """Scores, 0 for what the user has seen, shape ``(len(users), num_items)``."""
         return self.model.score(users).masked_fill(self.seen.dense_rows(users), 0)
-
-
-class Blend:
-    """The mean score of some models, and a share of another's; both standardised for each user."""
-
-    def __init__(self, models: Sequence[Recommender], other: Recommender, weight: float) -> None:
-        self.models, self.other, self.weight = models, other, weight
-
-    def score(self, users: Tensor) -> Tensor:
-        """Weighted sum of standard scores, shape ``(len(users), num_items)``."""
-        mean = torch.stack([model.score(users) for model in self.models]).mean(0)
-        ours, theirs = (
-            (score - score.mean(1, keepdim=True)) / score.std(1, keepdim=True)
-            for score in (mean.double(), self.other.score(users).double())
-        )
-        return (1 - self.weight) * ours + self.weight * theirs
 
 
 class PowerNorm(LightGCN):
