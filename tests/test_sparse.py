@@ -120,6 +120,16 @@ def test_product_with_a_matrix_that_is_not_square() -> None:
         sparse_product(matrix, x.to("meta"))
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_matrix_without_columns_has_a_product(threads: int) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        assert sparse_product(compressed(WHOLE), torch.ones(3, 0)).shape == (len(WHOLE), 0)
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_what_is_no_sparse_matrix() -> None:
     check_csr("adj", compressed(WHOLE))
     for other, name in (
