@@ -103,8 +103,8 @@ def softmax_loss_in_blocks(
 
     After ``torch.set_float32_matmul_precision("medium")`` scores and shares are kept in bfloat16,
     in which a processor that has its instructions (``avx512_bf16``, ``amx_bf16``) multiplies two to
-    four times as fast; what is summed over blocks stays in floats. A share then is off by up to a
-    hundredth.
+    four times as fast; what is summed over blocks stays in floats. A score then has 8 significant
+    bits: one of 5 is off by up to a hundredth, and so is its share.
 
     Args:
         user_emb: final embeddings of the batch's users, shape ``(B, embedding_dim)``.

@@ -30,7 +30,9 @@ class NGCFConv(MessagePassing):
               = W_1 a_i + W_2 (a_i \odot e_i), \qquad a = \tilde{A} e,
 
     and a sparse adjacency needs one product, and both linear maps once a node instead of once an
-    edge (``message_and_aggregate``). It has the degrees in it.
+    edge (``message_and_aggregate``). It has the degrees in it. There :math:`W_1` maps the node and
+    the sum together, :math:`W_1 (e_i + a_i)`; with ``fuse = False``, PyG's switch for its hooks,
+    the layer goes through ``propagate`` whatever the graph.
 
     Args:
         in_channels: length of the incoming embeddings.
