@@ -370,8 +370,7 @@ def train_step(
     if hardest:
         neg_score = neg_score.amax(0)
     nodes = torch.cat([user, items + model.num_users])
-    layer0 = model.embedding.weight.index_select(0, nodes)
-    penalty = l2_penalty(*layer0.chunk(len(batch)))
+    penalty = len(batch) * l2_penalty(model.embedding.weight.index_select(0, nodes))
     return descend(bpr_loss(pos_score, neg_score) + reg * penalty, optimizer)
 
 

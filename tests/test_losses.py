@@ -87,6 +87,30 @@ def test_softmax_in_blocks_is_the_softmax(block: int) -> None:
     torch.testing.assert_close(ours, theirs)
 
 
+def test_softmax_in_blocks_in_bfloat16_where_pytorch_is_told_so() -> None:
+    generator = torch.Generator().manual_seed(0)
+    user_emb = torch.randn(70, 5, generator=generator, requires_grad=True)
+    item_emb = torch.randn(110, 5, generator=generator, requires_grad=True)
+    positive = torch.nonzero(torch.rand(70, 110, generator=generator) < 0.1, as_tuple=True)
+
+    def run(dtype: torch.dtype = torch.float32) -> list[torch.Tensor]:
+        emb = user_emb.to(dtype), item_emb.to(dtype)
+        loss = softmax_loss_in_blocks(*emb, positive, 0.4, block=16)
+        return [loss.float(), *torch.autograd.grad(loss, (user_emb, item_emb))]
+
+    exact, doubles = run(), run(torch.float64)
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        rough, still_doubles = run(), run(torch.float64)
+    finally:
+        torch.set_float32_matmul_precision(before)
+    for one, other in zip(rough, exact, strict=True):
+        assert 1e-5 < (one - other).norm() / other.norm() < 0.02
+    torch.testing.assert_close(exact, doubles)
+    torch.testing.assert_close(still_doubles, doubles, rtol=0, atol=0)
+
+
 def test_softmax_in_blocks_of_one_pair() -> None:
     pair = torch.tensor([1]), torch.tensor([2])  # equal scores: one item of four
     loss = softmax_loss_in_blocks(torch.ones(2, 3), torch.ones(4, 3), pair)

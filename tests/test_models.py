@@ -1,4 +1,5 @@
 import copy
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from recbook.data import Interactions, Split
 from recbook.graph import (
     bipartite_edge_index,
     edge_norm,
+    layer_mean,
     normalized_adjacency,
+    propagate,
     train_adjacency,
 )
 from recbook.models import (
@@ -95,8 +98,49 @@ def test_a_batch_gets_the_final_embeddings(
         user_vec, item_vec = embed(adj, users, items)
         loss = (user_vec @ item_vec.T).square().sum()
         gradients.append((user_vec, item_vec, *torch.autograd.grad(loss, model.embedding.weight)))
-    torch.testing.assert_close(*gradients)
+    torch.testing.assert_close(*gradients, rtol=1e-5, atol=1e-5)
     assert len(used) == (large and model.num_layers > 0)  # 9 nodes of 80 are few, 44 are not
+
+
+def test_the_mean_of_the_layers_has_its_gradient(edge_index: torch.Tensor) -> None:
+    adj = normalized_adjacency(edge_index, 7).double()
+    x = torch.randn(7, 2, dtype=torch.float64, requires_grad=True)
+
+    def mean(x: torch.Tensor) -> torch.Tensor:
+        return lightgcn._SymmetricMean.apply(adj, x, 3)
+
+    torch.testing.assert_close(mean(x), layer_mean(x, 3, partial(propagate, adj)))
+    assert torch.autograd.gradcheck(mean, x) and torch.autograd.gradgradcheck(mean, x)
+
+
+@pytest.mark.parametrize("large", [True, False])
+@pytest.mark.parametrize("name", ["propagate", "forward"])
+def test_a_batch_of_a_changed_model_is_its_own(clusters: Split, name: str, large: bool) -> None:
+    theirs = getattr(LightGCN, name)
+
+    def twice(self: LightGCN, *args: Any) -> Any:
+        out = theirs(self, *args)
+        return 2 * out if name == "propagate" else (2 * out[0], out[1])
+
+    model = type("Changed", (LightGCN,), {name: twice})(40, 40, 5)
+    adj, users = train_adjacency(clusters.train), torch.arange(2 if large else 40)
+    for ours, whole in zip(model.embed(adj, users, users), model(adj), strict=True):
+        torch.testing.assert_close(ours, whole[users])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 1 - 1e-9])
+def test_dropout_keeps_its_share_and_the_mean(share: float) -> None:
+    torch.manual_seed(0)
+    x = torch.ones(333, 301, requires_grad=True)  # no multiple of the four masks of a word
+    out = ngcf._dropout(x, share)
+    left = (out != 0).double().mean().item()
+    assert left == pytest.approx(1 - share, abs=0.005)
+    if 0 < share < 0.9:
+        assert out.unique().tolist() == pytest.approx([0, 1 / (1 - share)], rel=1e-4)
+    out.sum().backward()
+    assert x.grad is not None and x.grad.equal(out.detach())
+    torch.manual_seed(0)
+    assert ngcf._dropout(x, share).equal(out)
 
 
 def test_scores_are_dot_products_of_final_embeddings(edge_index: torch.Tensor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import NoneType
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -133,16 +134,39 @@ class LightGCN(EmbeddingModel):
     def embed(self, graph: Tensor, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
         """Final embeddings of some users and items; in a large graph without the whole last layer.
 
-        The numbers are those of ``forward``, but for rounding.
+        The numbers are those of ``forward``, but for rounding. A subclass that has its own
+        ``forward`` or ``propagate`` gets what they say.
         """
         self._check_nodes(users, items)
-        # With fewer than eight nodes for each of the batch, choosing rows costs what it saves.
-        large = 8 * (len(users) + len(items)) < self.num_users + self.num_items
-        if not (large and self.num_layers and graph.layout == torch.sparse_csr):
+        plain = all(
+            getattr(type(self), x) is getattr(LightGCN, x) for x in ("forward", "propagate")
+        )
+        if not (plain and self.num_layers and graph.layout == torch.sparse_csr):
             return super().embed(graph, users, items)
-        nodes = torch.cat([users, items + self.num_users])
-        unique, position = nodes.unique(return_inverse=True)
-        mean = layer_mean_at(graph, self.embedding.weight, unique, self.num_layers)
-        vec = (F.normalize(mean) if self.cosine else mean).index_select(0, position)
+        weight, rows = self.embedding.weight, torch.cat([users, items + self.num_users])
+        # With fewer than eight nodes for each of the batch, choosing rows costs what it saves.
+        if 8 * len(rows) < len(weight):
+            nodes, rows = rows.unique(return_inverse=True)
+            mean = layer_mean_at(graph, weight, nodes, self.num_layers)
+        else:
+            mean = _SymmetricMean.apply(graph, weight, self.num_layers)
+        vec = (F.normalize(mean) if self.cosine else mean).index_select(0, rows)
         user_vec, item_vec = vec.split([len(users), len(items)])
         return user_vec, item_vec
+
+
+class _SymmetricMean(torch.autograd.Function):
+    """The mean of the layers by Horner's rule; it is symmetric, and so its own gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, adj: Tensor, x: Tensor, num_layers: int) -> Tensor:
+        ctx.args = adj, num_layers
+        total = x
+        for _ in range(num_layers):
+            total = propagate(adj, total).add_(x)
+        return total.div_(num_layers + 1)
+
+    @staticmethod
+    def backward(ctx: Any, *grad: Tensor) -> tuple[None, Tensor, None]:
+        adj, num_layers = ctx.args
+        return None, _SymmetricMean.apply(adj, grad[0], num_layers), None

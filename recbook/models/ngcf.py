@@ -30,7 +30,9 @@ class NGCFConv(MessagePassing):
               = W_1 a_i + W_2 (a_i \odot e_i), \qquad a = \tilde{A} e,
 
     and a sparse adjacency needs one product, and both linear maps once a node instead of once an
-    edge (``message_and_aggregate``). It has the degrees in it.
+    edge (``message_and_aggregate``). It has the degrees in it. There :math:`W_1` maps the node and
+    the sum together, :math:`W_1 (e_i + a_i)`; with ``fuse = False``, PyG's switch for its hooks,
+    the layer goes through ``propagate`` whatever the graph.
 
     Args:
         in_channels: length of the incoming embeddings.
@@ -82,8 +84,14 @@ class NGCFConv(MessagePassing):
         if norm is None:
             norm = graph.values() if sparse else edge_norm(graph, len(x))
         check_tensor("norm", norm, len(graph.values()) if sparse else graph.shape[1])
-        out = self.lin_1(x) + self.propagate(graph, x=x, norm=norm)
-        return F.leaky_relu(F.dropout(out, self.dropout, self.training))
+        if sparse and self.fuse:  # W_1 maps a node and its neighbours' sum together
+            neighbours = propagate(graph, x)
+            out = self._map(graph, x + neighbours, neighbours * x)
+            if self.lin_1.bias is not None:
+                out = out + self.lin_1.bias
+        else:
+            out = self.lin_1(x) + self.propagate(graph, x=x, norm=norm)
+        return F.leaky_relu(_dropout(out, self.dropout) if self.training else out)
 
     def message(self, x_j: Tensor, x_i: Tensor, norm: Tensor) -> Tensor:
         """What neighbour ``j`` sends to ``i`` along each edge, ``(num_edges, out_channels)``."""
@@ -92,11 +100,29 @@ class NGCFConv(MessagePassing):
     def message_and_aggregate(self, adj: Tensor, x: Tensor) -> Tensor:
         """All messages summed at their targets, shape ``(num_nodes, out_channels)``."""
         neighbours = propagate(adj, x)
-        out = neighbours @ self.lin_1.weight.T + (neighbours * x) @ self.lin_2.weight.T
+        return self._map(adj, neighbours, neighbours * x)
+
+    def _map(self, adj: Tensor, to_lin_1: Tensor, to_lin_2: Tensor) -> Tensor:
+        """Both linear maps, each message's biases with them."""
+        out = to_lin_1 @ self.lin_1.weight.T + to_lin_2 @ self.lin_2.weight.T
         if self.lin_1.bias is None:
             return out
-        row_sum = propagate(adj, x.new_ones(len(x), 1))  # each message carries both biases
+        row_sum = (adj @ out.new_ones(len(adj)))[:, None]  # each message carries both biases
         return out + row_sum * (self.lin_1.bias + self.lin_2.bias)
+
+
+def _dropout(x: Tensor, share: float) -> Tensor:
+    """Dropout with 16 random bits an element; PyTorch's own draws 64 on a processor, one by one.
+
+    What is dropped then is a whole number of 65,536ths, and the rest is divided by just what is
+    left.
+    """
+    if x.device.type != "cpu":
+        return F.dropout(x, share)
+    drop = min(round(share * 2**16), 2**16 - 1)
+    words = torch.empty(-(-x.numel() // 4), dtype=torch.long).random_(-(2**63), None)
+    keep = words.view(torch.int16)[: x.numel()].view(x.shape) >= drop - 2**15
+    return x * (keep * (2**16 / (2**16 - drop)))
 
 
 class NGCF(EmbeddingModel):
