@@ -851,6 +851,11 @@ ENTRIES: dict[str, Entry] = {
         high=(value(1), number(0.1, open_ends=True)),
         whole=(value(False), flag),
     ),
+    "Family.drawn": entry(
+        lambda fit, space: Family.drawn(fit, **{"reg": space}),
+        fit=(value(closed_form(EASE)), function),
+        space=(value([1, 2]), lambda: {"a number": 1, "nothing": []}),
+    ),
     "draw": entry(
         recbook.tuning.draw,
         space=(

@@ -12,7 +12,7 @@ import pytest
 import torch
 from nbformat import v4
 
-from benchmarks import growth, moves, peers
+from benchmarks import growth, moves, peers, rows
 from recbook.data import Split
 from recbook.graph import bipartite_edge_index
 from recbook.models import NGCF
@@ -43,20 +43,20 @@ def test_the_exponent_is_the_slope_of_the_logarithms() -> None:
 
 
 def test_ratios_are_medians_over_rounds_and_skip_what_did_not_run() -> None:
-    rows: dict[str, Any] = {
+    timed: dict[str, Any] = {
         "PyG LightGCN, edge list": {"epoch": {"all": [20.0, 40.0, 10.0]}},
         "recbook LightGCN": {"epoch": {"all": [1.0, 1.0, 1.0]}},
         "RecBole LightGCN": {"failed": "no such package"},
         "original LightGCN, messages": {"epoch": {"all": [10.0]}},
         peers.FIRST: {"epoch": {"all": [0.1]}, "fit": {"all": [1.0]}},
     }
-    found = {one["slow"]: one["ratio"] for one in peers.ratios(rows, {"original": 44})}
+    found = {one["slow"]: one["ratio"] for one in peers.ratios(timed, {"original": 44})}
     assert found == {"PyG LightGCN, edge list": 20, "original LightGCN, messages": 440}
 
 
 def test_a_worker_takes_a_job_and_its_scores_are_measured(clusters: Split, tmp_path: Path) -> None:
     bench = peers.Bench(clusters, tmp_path)
-    row = peers.Row("recbook", "LightGCN by messages", steps=1)
+    row = rows.Row("recbook", "LightGCN by messages", steps=1)
     result, reports = bench.run(row, {"epochs": 3, "lr": 0.01, "reg": 1e-4}, keep=(1, 3))
     assert len(result["laps"]) == 3 and len(reports) == 2
     assert result["memory"] >= result["memory_before"] > 0 and "torch" in result["versions"]
@@ -95,9 +95,9 @@ def test_moves_are_of_cells_that_may_differ_by_less_than_a_tenth() -> None:
 
 
 def test_every_row_has_settings_that_were_chosen_on_validation() -> None:
-    for name, row in peers.ROWS.items():
-        assert bool(row.grid) != bool(row.ledger) and peers.settings_of(name), name
-    assert set(json.loads(peers.CHOSEN.read_text())) <= set(peers.ROWS)
+    for name, row in rows.ROWS.items():
+        assert bool(row.grid) != bool(row.ledger) and rows.settings_of(name), name
+    assert set(json.loads(rows.CHOSEN.read_text())) <= set(rows.ROWS)
 
 
 def test_the_page_is_what_the_result_files_say() -> None:

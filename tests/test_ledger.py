@@ -192,19 +192,3 @@ def test_any_normalisation_around_the_symmetric_product(toy: Interactions) -> No
             x = weight @ x
             total = total + x
         torch.testing.assert_close(torch.cat(model(adj)), total / 4)
-
-
-def test_a_blend_is_what_its_weight_says() -> None:
-    class Fixed:
-        def __init__(self, *scores: float) -> None:
-            self.scores = torch.tensor([scores])
-
-        def score(self, users: torch.Tensor) -> torch.Tensor:
-            return self.scores
-
-    one, two, other = Fixed(1.0, 2.0, 6.0), Fixed(5.0, 2.0, 2.0), Fixed(0.0, 30.0, 0.0)
-    nobody = torch.tensor([0])
-    order = scorers.Blend([one, two], other, 0.0).score(nobody).argsort(descending=True)
-    assert order.tolist() == [[2, 0, 1]]  # means 3, 2, 4
-    alone = scorers.Blend([one], other, 1.0).score(nobody)
-    assert alone.argmax() == 1 and alone.mean().abs() < 1e-12 and alone.std() == pytest.approx(1)

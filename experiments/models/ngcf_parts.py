@@ -36,14 +36,15 @@ class Layer(nn.Module):
     def forward(self, x: Tensor, adj: Tensor, norm: Tensor | None = None) -> Tensor:
         """Propagate once; ``norm`` is in the adjacency already."""
         heard, weighs = propagate(adj, x), "weights" in self.parts
-        out = heard @ self.lin_1.weight.T if weighs else heard
+        out = heard + x if "own" in self.parts else heard
+        out = out @ self.lin_1.weight.T if weighs else out
         if "product" in self.parts:
-            out = out + (heard * x @ self.lin_2.weight.T if weighs else heard * x)
+            product = heard * x
+            out = out + (product @ self.lin_2.weight.T if weighs else product)
         if weighs:  # each message carries the biases
-            row_sum = propagate(adj, x.new_ones(len(x), 1))
+            row_sum = (adj @ out.new_ones(len(x)))[:, None]
             out = out + row_sum * sum(p for name, p in self.named_parameters() if "bias" in name)
-        if "own" in self.parts:
-            out = out + (self.lin_1(x) if weighs else x)
+            out = out + self.lin_1.bias if "own" in self.parts else out
         if "nonlinearity" in self.parts:
             out = F.leaky_relu(out)
         return F.dropout(out, self.dropout, self.training)
