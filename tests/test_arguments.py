@@ -851,11 +851,6 @@ ENTRIES: dict[str, Entry] = {
         high=(value(1), number(0.1, open_ends=True)),
         whole=(value(False), flag),
     ),
-    "Family.drawn": entry(
-        lambda fit, space: Family.drawn(fit, **{"reg": space}),
-        fit=(value(closed_form(EASE)), function),
-        space=(value([1, 2]), lambda: {"a number": 1, "nothing": []}),
-    ),
     "draw": entry(
         recbook.tuning.draw,
         space=(
@@ -955,6 +950,7 @@ EXEMPT = {
     "Choice": "a record that tune makes",
     "MovieLens": "a record that load_movielens_100k makes",
     "Range.at": "given shares by draw",
+    "Family.drawn": "hands its ranges to draw, which checks, and makes a record",
     "Family": "a record; tune checks what its function returns",
     "Interactions.is_in": "given parts by evaluate and splits, and checks each: test_interactions",
     "Split.check_made_here": "a check of a model, which recommend and save call",
