@@ -7,12 +7,14 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from platformdirs import user_cache_path
 
 from experiments.audit import audit
 from experiments.baselines import baselines
+from experiments.citeulike import citeulike
 from experiments.factors import factors
 from experiments.gowalla import gowalla
 from experiments.ngcf_parts import ngcf_parts
@@ -37,6 +39,7 @@ EXPERIMENTS: dict[str, Callable[[Runs, Plan], dict[str, Any]]] = {
     "factors": factors,
     "search": search,
     "search_recent": search_recent,
+    "citeulike": citeulike,
     "gowalla": gowalla,
 }
 
@@ -72,11 +75,13 @@ def write(name: str, plan: Plan, jobs: int) -> bool:
     remembered = sum(value for key, value in runs.done.items() if key.endswith(" | seconds"))
     seconds = max(remembered, time.perf_counter() - start)
     if name == "gowalla":
-        data, split, seeds = "Gowalla, the authors' split", plan.load_gowalla(), [0]
+        data, split = "Gowalla, the authors' split", plan.load_gowalla()
+    elif name == "citeulike":
+        data, split = "CiteULike-a", replace(plan, data="CiteULike").split()
     else:
-        data, split, seeds = "MovieLens-100K, ratings >= 3", plan.split(), list(plan.seeds)
+        data, split = "MovieLens-100K, ratings >= 3", plan.split()
     command = f"python -m experiments {name}"
-    write_entry(name, command, data, split, seeds, results, seconds)
+    write_entry(name, command, data, split, list(plan.seeds), results, seconds)
     forget(runs)
     return True
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from experiments.choosing import choose, evaluate_on_test
+from experiments.choosing import evaluate_on_test
 from experiments.models.scorers import RandomScores
 from experiments.plan import Plan
 from experiments.runs import Runs
 from experiments.summaries import choice_to_json, over_seeds, rounded
 from recbook.models import Popularity, PureSVD
-from recbook.tuning import Family, closed_form, grid
+from recbook.tuning import Family, closed_form, grid, tune
 
 LENGTHS = [4, 8, 12, 16, 24, 32, 48]  # chapter 3's
 
@@ -22,7 +22,7 @@ def baselines(runs: Runs, plan: Plan) -> dict[str, Any]:
     """Random, popularity, PureSVD with the size that validation chooses, and the ceilings."""
     full = plan.split()
     svd = plan.shrunk(Family(closed_form(PureSVD), grid(embedding_dim=LENGTHS)))
-    choice = choose(runs, "PureSVD", svd, "seed 16", plan.split(val_size=0.1))
+    choice = tune(svd, plan.split(val_size=0.1))
     popularity = evaluate_on_test(Popularity().fit(full.train), full)
     random = [evaluate_on_test(RandomScores(full.train, seed), full) for seed in plan.seeds]
     ceilings = {"recall": popularity.recall_ceiling, "precision": popularity.precision_ceiling}

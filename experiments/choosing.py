@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -16,7 +15,7 @@ from experiments.runs import Runs
 from experiments.summaries import report_from_json, report_to_json
 from recbook.data import Split
 from recbook.evaluation import RankingReport, Recommender, evaluate
-from recbook.tuning import Choice, Family, Settings, hide_test, tune
+from recbook.tuning import Choice, Family, Settings, hide_test
 
 SPLITS = (16, *range(16), 17, 18, 19)  # seeds of random splits; the first is the original post's
 
@@ -24,11 +23,6 @@ SPLITS = (16, *range(16), 17, 18, 19)  # seeds of random splits; the first is th
 def evaluate_on_test(recommender: Recommender, split: Split) -> RankingReport:
     """Measure on the test part."""
     return evaluate(recommender, seen=split.train, target=split.test)
-
-
-def choose(runs: Runs, name: str, family: Family, where: str, split: Split) -> Choice:
-    """What :func:`recbook.tuning.tune` chooses; ``where`` names the split for ``runs``."""
-    return Choice(**runs(f"{name}, tune, {where}", lambda: asdict(tune(family, split))))
 
 
 def try_all(

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from experiments.choosing import choose, evaluate_on_test
+from experiments.choosing import evaluate_on_test
 from experiments.plan import SOFTMAX, Plan
 from experiments.runs import Runs
 from experiments.summaries import (
@@ -28,7 +28,7 @@ from experiments.summaries import (
 from recbook.beyond_accuracy import calibration, coverage, diversity, novelty, popularity_lift
 from recbook.data import Split, global_time_split, per_user_time_split, random_split
 from recbook.models import BaseRecommender
-from recbook.tuning import Family, Settings
+from recbook.tuning import Choice, Family, tune
 
 WAYS: dict[str, Callable[..., Split]] = {
     "random": random_split,
@@ -60,16 +60,19 @@ def choose_and_list(runs: Runs, plan: Plan, way: str, split: Split, full: Split)
     features = genres(full, plan)
     results: dict[str, Any] = {"counts": counts(split, full)}
     reports = {}
+    done = runs.all(
+        {
+            f"{name}, {way}": partial(choose_and_refit, plan.family(name), split, full, features)
+            for name in MODELS
+        }
+    )
     for name in MODELS:
-        family = plan.family(name)
-        choice = choose(runs, name, family, way, split)
-        refit = partial(refit_with_lists, family, full, choice.settings, features)
-        done = runs(f"{name}, {way}, lists", refit)
-        reports[name] = report = report_from_json(done["report"])
+        one = done[f"{name}, {way}"]
+        reports[name] = report = report_from_json(one["report"])
         results[name] = rounded(report.as_dict()) | {
             "interval": intervals_over_users(report),
-            "chosen": choice_to_json(choice),
-            "lists": rounded(done["lists"]),
+            "chosen": choice_to_json(Choice(**one["choice"])),
+            "lists": rounded(one["lists"]),
         }
     ease, popularity, softmax = (reports[name] for name in ("EASE", "Popularity", SOFTMAX))
     results["EASE against popularity"] = differences_over_users(ease, popularity)
@@ -96,15 +99,15 @@ def counts(split: Split, full: Split) -> dict[str, int]:
     }
 
 
-def refit_with_lists(
-    family: Family, full: Split, settings: Settings, features: Tensor
-) -> dict[str, Any]:
-    """One model refitted: how right its lists are, and what they are like."""
-    model, _ = family.fit(full, settings, 0)
+def choose_and_refit(family: Family, split: Split, full: Split, features: Tensor) -> dict[str, Any]:
+    """One model chosen and refitted: how right its lists are, and what they are like."""
+    choice = tune(family, split)
+    model, _ = family.fit(full, choice.settings, 0)
     users = torch.nonzero(full.test.user_degree * full.train.user_degree).flatten()
     assert isinstance(model, BaseRecommender)
     lists = model.recommend(users, 20, exclude=full.train)
     return {
+        "choice": asdict(choice),
         "report": report_to_json(evaluate_on_test(model, full)),
         "lists": {
             "coverage": coverage(lists, full.train.num_items),

@@ -11,6 +11,7 @@ import pandas as pd
 from recbook.data import (
     MovieLens,
     Split,
+    load_citeulike,
     load_gowalla,
     load_movielens_100k,
     random_split,
@@ -33,21 +34,27 @@ class Plan:
 
     Args:
         load_movielens: returns the ratings and the films.
+        load_citeulike: returns who keeps which article.
         load_gowalla: returns the papers' split.
+        data: what random splits are of, ``"MovieLens"`` or ``"CiteULike"``.
         seeds: of trainings and, where an experiment goes over random splits, of these.
         max_epochs: no training is longer, whatever its protocol says.
         shrink: is handed each family before its settings are tried; a test takes most of them away.
     """
 
     load_movielens: Callable[[], MovieLens] = load_movielens_100k
+    load_citeulike: Callable[[], pd.DataFrame] = load_citeulike
     load_gowalla: Callable[[], Split] = load_gowalla
+    data: str = "MovieLens"
     seeds: Sequence[int] = (0, 1, 2, 3, 4)
     max_epochs: int = 150
     shrink: Callable[[Family], Family] | None = None
 
     @cached_property
     def liked(self) -> pd.DataFrame:
-        """The interactions of the whole book: ratings of three stars or more."""
+        """The interactions of nearly the whole book: ratings of three stars or more."""
+        if self.data == "CiteULike":
+            return self.load_citeulike()
         return to_implicit(self.load_movielens().ratings)
 
     def split(self, val_size: float = 0.0, seed: int = 16) -> Split:

@@ -78,16 +78,29 @@ def single_changes(runs: Runs, plan: Plan) -> dict[str, Any]:
         best = history.frame.iloc[epochs - 1]
         return {"epochs": epochs} | {key: float(best[key]) for key in MEASURES}
 
+    def key(own: dict[str, Any], more: Settings, seed: int) -> str:
+        return f"{json.dumps([own, more])}, seed {seed}"
+
+    cells = {
+        what: {
+            value: ({k: v for k, v in own.items() if v != DEFAULTS[k]}, more)
+            for value, (own, more) in values.items()
+        }
+        for what, values in CHANGES.items()
+    }
+    runs_of = runs.all(
+        {
+            key(*cell, seed): partial(run, *cell, seed)
+            for values in cells.values()
+            for cell in values.values()
+            for seed in plan.seeds
+        }
+    )
     results: dict[str, Any] = {}
-    for what, values in CHANGES.items():
+    for what, values in cells.items():
         results[what] = {}
-        for value, (own, more) in values.items():
-            changed = {k: v for k, v in own.items() if v != DEFAULTS[k]}
-            key = json.dumps([changed, more])
-            done = [
-                runs(f"{key}, seed {seed}", partial(run, changed, more, seed))
-                for seed in plan.seeds
-            ]
+        for value, cell in values.items():
+            done = [runs_of[key(*cell, seed)] for seed in plan.seeds]
             frame = pd.DataFrame(done)
             low, high = t_interval(frame["recall"].to_numpy())
             results[what][value] = mean_sd(done, MEASURES) | {

@@ -36,18 +36,29 @@ def validated(runs: Runs, plan: Plan) -> dict[str, Any]:
         train(fresh, full, epochs=epochs, reg=reg, seed=seed)
         return report_to_json(evaluate_on_test(fresh, full))
 
-    results: dict[str, Any] = {}
-    for name, model in TRAINED.items():
-        tried = []
-        for reg in PENALTIES[name]:
-            recall, epochs = runs(f"{name}, penalty {reg}", partial(attempt, model, reg))
-            tried.append((recall, reg, epochs))
-        recall, reg, epochs = max(tried)
-        done = [
-            runs(f"{name}, refit, seed {seed}", partial(refit, model, reg, epochs, seed))
+    attempts = runs.all(
+        {
+            f"{name}, penalty {reg}": partial(attempt, model, reg)
+            for name, model in TRAINED.items()
+            for reg in PENALTIES[name]
+        }
+    )
+    best = {}
+    for name in TRAINED:
+        tried = [(*attempts[f"{name}, penalty {reg}"], reg) for reg in PENALTIES[name]]
+        best[name] = max(tried)
+    refits = runs.all(
+        {
+            f"{name}, refit, seed {seed}": partial(refit, model, reg, epochs, seed)
+            for name, model in TRAINED.items()
+            for recall, epochs, reg in [best[name]]
             for seed in plan.seeds
-        ]
-        results[name] = over_seeds([report_from_json(one) for one in done]) | {
+        }
+    )
+    results: dict[str, Any] = {}
+    for name, (recall, epochs, reg) in best.items():
+        reports = [report_from_json(refits[f"{name}, refit, seed {seed}"]) for seed in plan.seeds]
+        results[name] = over_seeds(reports) | {
             "chosen": {"reg": reg, "epochs": epochs, "validation_recall": round(recall, 4)}
         }
     for name in ("MF-BPR", "NGCF"):

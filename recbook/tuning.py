@@ -88,9 +88,11 @@ class Family:
     space: Space = field(default_factory=dict)
 
     @classmethod
-    def drawn(cls, fit: Fit, seeded: bool = False, **space: Range | Sequence[Any]) -> Family:
-        """A family whose grid is :func:`draw`'s, a dozen settings from ``space``."""
-        return cls(fit, draw(space), seeded, space)
+    def drawn(
+        cls, fit: Fit, trials: int = 12, seeded: bool = False, **space: Range | Sequence[Any]
+    ) -> Family:
+        """A family whose grid is so many settings from ``space``, by :func:`draw`."""
+        return cls(fit, draw(space, trials), seeded, space)
 
 
 @dataclass(frozen=True)
@@ -223,9 +225,6 @@ def grid(**values: Sequence[Any]) -> list[Settings]:
     return [dict(zip(values, point, strict=True)) for point in product(*values.values())]
 
 
-TRIALS = 12
-
-
 @dataclass(frozen=True)
 class Range:
     """Numbers to draw from, evenly on a logarithmic scale; rounded to two digits that count.
@@ -258,7 +257,7 @@ class Range:
 Space = Mapping[str, Range | Sequence[Any]]
 
 
-def draw(space: Space, number: int = TRIALS, seed: int = 0) -> list[Settings]:
+def draw(space: Space, number: int, seed: int = 0) -> list[Settings]:
     """Settings that fill the ranges evenly: the points of a scrambled Halton sequence.
 
     Args:
@@ -296,13 +295,13 @@ def _softmax(**fixed: Any) -> Fit:
     return trained(partial(LightGCN, cosine=True), patience=15, loss="softmax", **fixed)
 
 
-_COSINES: Space = {
+_COSINES: dict[str, Any] = {
     "temperature": Range(0.1, 0.6),
     "reg": Range(0.01, 3),
     "lr": Range(0.005, 0.1),
     "embedding_dim": [64, 128],
 }
-_PAIRS: Space = {"lr": Range(5e-4, 0.03), "reg": Range(1e-5, 0.1)}
+_PAIRS: dict[str, Any] = {"lr": Range(5e-4, 0.03), "reg": Range(1e-5, 0.1)}
 # The search of the book: as many trials for each family, in ranges that hold what others chose.
 FAMILIES = {
     "Popularity": Family(closed_form(Popularity), [{}]),
@@ -330,7 +329,7 @@ FAMILIES = {
         alpha0=Range(0.01, 0.5),
         reg=Range(0.3, 50),
     ),
-    "LightGCN, softmax": Family.drawn(_softmax(), seeded=False, **_COSINES, num_layers=[1, 2, 3]),
+    "LightGCN, softmax": Family.drawn(_softmax(), **_COSINES, num_layers=[1, 2, 3]),
     "LightGCN, softmax, random start": Family.drawn(
         _softmax(initial_embeddings="random"), seeded=True, **_COSINES, num_layers=[1, 2, 3]
     ),

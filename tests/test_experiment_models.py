@@ -19,11 +19,12 @@ from experiments.models.epochs import by_epochs, pairs_in_batches
 from experiments.models.factors import LOSSES, start_factors
 from experiments.models.mult_vae import divergence, likelihood_loss, start_mult_vae
 from experiments.models.ngcf_parts import PARTS, NGCFOfParts
+from experiments.models.user_side import EASEOfUsers
 from experiments.models.xsimgcl import XSimGCL, contrast, perturb, start_xsimgcl
 from recbook.data import Interactions, Split
 from recbook.evaluation import evaluate
 from recbook.graph import smooth_start, train_adjacency
-from recbook.models import GFCF, NGCF, BaseRecommender, LightGCN, Popularity
+from recbook.models import EASE, GFCF, NGCF, BaseRecommender, LightGCN, Popularity
 from recbook.sampling import TripletSampler
 from recbook.testing import check_recommender
 from recbook.tuning import hide_test
@@ -353,6 +354,14 @@ def test_ranges_are_of_settings_that_there_are(name: str) -> None:
     there = inspect.signature(SMALL[name][0]).parameters
     for settings in RECENT[name].grid:
         assert settings.keys() <= there.keys()
+
+
+def test_ease_by_the_users_side_is_ease(clusters: Split) -> None:
+    train = clusters.train
+    whole, by_users = EASE(reg=3).fit(train), EASEOfUsers(reg=3).fit(train)
+    users = torch.tensor([5, 0, 5])
+    torch.testing.assert_close(by_users.score(users), whole.score(users).float())
+    check_recommender(by_users, train)
 
 
 def test_ngcf_of_all_its_parts_is_ngcf(clusters: Split) -> None:

@@ -14,7 +14,8 @@ from experiments import __main__ as command
 from experiments import writing
 from experiments.choosing import SPLITS
 from experiments.families import RECENT
-from experiments.gowalla import WithPopularity, hidden_similarity, hide, hide_alike, of_users
+from experiments.gowalla import hidden_similarity, hide, hide_alike, of_users
+from experiments.models.scorers import WithPopularity
 from experiments.over_time import keep_unknown
 from experiments.plan import Plan
 from experiments.runs import Runs
@@ -49,8 +50,10 @@ def tiny() -> Plan:
     genres = [["Action", "Comedy", "Action Drama"][number % 3] for number in range(100)]
     films = {"item_id": range(1, 101), "title": "a film", "genres": genres}
     data = MovieLens(ratings, items=pd.DataFrame(films), users=pd.DataFrame(), folder=Path())
+    pairs = ratings[["user_id", "item_id"]]
     return Plan(
         load_movielens=lambda: data,
+        load_citeulike=lambda: pairs,
         load_gowalla=lambda: random_split(ratings),
         seeds=[0, 1],
         max_epochs=2,

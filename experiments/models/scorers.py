@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -32,6 +34,21 @@ class SeenTimesZero:
         return self.model.score(users).masked_fill(self.seen.dense_rows(users), 0)
 
 
+class Blend:
+    """Two recommenders' scores, each user's standardised, and added with a weight."""
+
+    def __init__(self, first: Recommender, second: Recommender, weight: float) -> None:
+        self.first, self.second, self.weight = first, second, weight
+
+    def score(self, users: Tensor) -> Tensor:
+        """The first's by ``weight``, the second's by the rest, ``(len(users), num_items)``."""
+        first, second = (
+            (score - score.mean(1, keepdim=True)) / score.std(1, keepdim=True)
+            for score in (self.first.score(users).float(), self.second.score(users).float())
+        )
+        return self.weight * first + (1 - self.weight) * second
+
+
 class PowerNorm(LightGCN):
     r"""LightGCN with edges that weigh :math:`d_i^{-a} d_j^{-b}`, node ``i`` hearing from ``j``.
 
@@ -54,3 +71,20 @@ class PowerNorm(LightGCN):
     def propagate(self, x: Tensor, graph: Tensor, norm: Tensor | None = None) -> Tensor:
         """From one layer to the next."""
         return self.after * self.conv(self.before * x, graph, norm)
+
+
+class WithPopularity(LightGCN):
+    r"""LightGCN whose scores have :math:`w \ln(1 + d_i)` added, with the item's degree."""
+
+    def __init__(self, num_users: int, num_items: int, popularity: float, **settings: Any) -> None:
+        super().__init__(num_users, num_items, **settings)
+        self.popularity = popularity
+
+    def forward(self, graph: Tensor) -> tuple[Tensor, Tensor]:
+        """Final embeddings of all users and items, with one number more for the sum."""
+        user_emb, item_emb = super().forward(graph)
+        degree = graph.crow_indices().diff()[self.num_users :, None]
+        return (
+            torch.cat([user_emb, user_emb.new_ones(len(user_emb), 1)], dim=1),
+            torch.cat([item_emb, self.popularity * degree.log1p()], dim=1),
+        )
