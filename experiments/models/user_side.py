@@ -31,9 +31,9 @@ class EASEOfUsers(BaseRecommender):
 
     def fit(self, train: Interactions) -> EASEOfUsers:
         """Invert the user-user matrix."""
-        gram = torch.from_numpy((train.matrix @ train.matrix.T).toarray()).float()
+        gram = torch.from_numpy((train.matrix @ train.matrix.T).astype("f4").toarray())
         gram.diagonal().add_(self.reg)
-        self.inverse = torch.cholesky_inverse(torch.linalg.cholesky(gram, out=gram))
+        self.inverse = torch.cholesky_inverse(torch.linalg.cholesky(gram))
         entries = train.matrix.T.tocsr().tocoo()
         item, user = (torch.from_numpy(numbers) for numbers in entries.coords)
         self.items = sparse_rows(item, user, torch.ones(len(train)), entries.shape)
