@@ -2,7 +2,7 @@
 
 A source is a path:
 
-- ``audit/tuned/NGCF/mean/recall``: an entry of the ledger, ``*`` for every name at that place;
+- ``search/splits/NGCF/mean/recall``: an entry of the ledger, ``*`` for every name at that place;
 - ``published/NGCF/Gowalla recall@20``: a line of ``book/published.yml``;
 - ``out/CELL/2`` or ``out/CELL/NGCF/2``: the second number that the cell of this id prints, or the
   second after "NGCF", on the same line; ``out/CELL/test>>NGCF/2`` looks for "test" first, and
