@@ -74,14 +74,15 @@ def write(name: str, plan: Plan, jobs: int) -> bool:
     results = EXPERIMENTS[name](runs, plan)
     remembered = sum(value for key, value in runs.done.items() if key.endswith(" | seconds"))
     seconds = max(remembered, time.perf_counter() - start)
+    seeds = list(plan.seeds)
     if name == "gowalla":
-        data, split = "Gowalla, the authors' split", plan.load_gowalla()
+        data, split, seeds = "Gowalla, the authors' split", plan.load_gowalla(), [0]
     elif name == "citeulike":
         data, split = "CiteULike-a", replace(plan, data="CiteULike").split()
     else:
         data, split = "MovieLens-100K, ratings >= 3", plan.split()
     command = f"python -m experiments {name}"
-    write_entry(name, command, data, split, list(plan.seeds), results, seconds)
+    write_entry(name, command, data, split, seeds, results, seconds)
     forget(runs)
     return True
 

@@ -1,4 +1,4 @@
-"""Which findings hold on Gowalla, the papers' benchmark, and how far does one come there?
+"""Do the softmax and its recipe hold on Gowalla, the papers' benchmark, with 0 to 4 layers?
 
 The published split has no validation part, and is no uniform draw: the test items of a user are
 more like each other than like the user's train items (:func:`hidden_similarity`), and
@@ -8,7 +8,9 @@ more like each other than like the user's train items (:func:`hidden_similarity`
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,197 +19,74 @@ import torch.nn.functional as F
 from scipy.sparse import diags_array
 from torch import Tensor
 
-from experiments.choosing import best_of, evaluate_on_test
-from experiments.models.bspm import BSPM
-from experiments.models.scorers import Blend, WithPopularity
-from experiments.models.user_side import EASEOfUsers
+from experiments.choosing import evaluate_on_test
+from experiments.models.scorers import WithPopularity
 from experiments.plan import Plan
 from experiments.runs import Runs
-from experiments.search import against_over_users
 from experiments.summaries import (
     choice_to_json,
-    mean_report,
-    over_seeds_and_users,
+    intervals_over_users,
     report_from_json,
     report_to_json,
     rounded,
 )
 from recbook.data import Interactions, Split
-from recbook.evaluation import Recommender, evaluate
 from recbook.graph import smooth_start
-from recbook.models import GFCF, IALS, Popularity, RP3beta, UserKNN
+from recbook.models import GFCF
 from recbook.sparse import inv_sqrt
-from recbook.tuning import Choice, Family, Fit, Range, Settings, closed_form, trained
-
-TRIALS = 6
-LAYERS = {0: "MF, softmax"} | {
-    number: f"LightGCN, softmax, {number} layer{'s' * (number > 1)}" for number in (1, 2, 3)
-}
-WEIGHTS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0)
-
-
-def softmax(num_layers: int, embedding_dim: int = 64, start: str = "random") -> Fit:
-    """A softmax LightGCN with popularity, its products in bfloat16; without layers it is MF."""
-    model = partial(WithPopularity, num_layers=num_layers, embedding_dim=embedding_dim, cosine=True)
-    whole = trained(model, patience=2, loss="softmax", batch_size=2048, initial_embeddings=start)
-
-    def fit(
-        split: Split, settings: Settings, seed: int, k: int = 20
-    ) -> tuple[Recommender, Settings]:
-        before = torch.get_float32_matmul_precision()
-        torch.set_float32_matmul_precision("medium")
-        try:
-            return whole(split, settings, seed, k)
-        finally:
-            torch.set_float32_matmul_precision(before)
-
-    return fit
-
-
-SOFTMAX: dict[str, Any] = {
-    "temperature": Range(0.06, 0.2),
-    "reg": Range(1e-4, 0.1),
-    "lr": Range(0.005, 0.04),
-    "popularity": [0.0, 0.03],
-}
-FAMILIES = {
-    "Popularity": Family(closed_form(Popularity), [{}]),
-    "RP3beta": Family.drawn(
-        closed_form(RP3beta), TRIALS, beta=Range(0.1, 1), num_neighbors=Range(50, 1000, whole=True)
-    ),
-    "UserKNN": Family.drawn(
-        closed_form(UserKNN), TRIALS, num_neighbors=Range(20, 1000, whole=True)
-    ),
-    "iALS": Family.drawn(
-        closed_form(partial(IALS, embedding_dim=64, nu=1)),
-        TRIALS,
-        alpha0=Range(0.0003, 0.1),
-        reg=Range(0.001, 0.1),
-    ),
-    "EASE": Family.drawn(closed_form(EASEOfUsers), TRIALS, reg=Range(20, 2000)),
-    "GF-CF": Family.drawn(
-        closed_form(GFCF), TRIALS, num_frequencies=Range(64, 512, whole=True), alpha=Range(0.1, 3)
-    ),
-    "BSPM": Family.drawn(
-        closed_form(BSPM),
-        TRIALS,
-        num_frequencies=Range(64, 512, whole=True),
-        alpha=Range(0.1, 3),
-        time=Range(0.5, 4),
-    ),
-    **{
-        name: Family.drawn(softmax(number), TRIALS, seeded=True, **SOFTMAX)
-        for number, name in LAYERS.items()
-    },
-}
+from recbook.tuning import Choice, Family, Settings, closed_form, grid, trained, tune
 
 
 def gowalla(runs: Runs, plan: Plan) -> dict[str, Any]:
-    """The papers' benchmark on its own split: six trials a family, and five seeds where it has one.
+    """The papers' benchmark on its own split: softmax LightGCN with 0 to 4 layers, and GF-CF.
 
-    The trials are compared on a fifth of the train interactions of each of 5,000 users, which
+    Epochs, and GF-CF's alpha, are chosen on a fifth of the train interactions of each user, which
     stands in for a validation part that the published split does not have; then each model is
-    fitted on all of train, and the test part is opened. With 192 numbers, or from a smooth start, a
-    model has the settings that were chosen with 64 from a random one, and epochs of its own.
+    fitted on all of train, and the test part is opened once.
     """
     full = plan.load_gowalla()
     part = hide_alike(full.train)
     uniform = torch.rand(len(full.train), generator=torch.Generator().manual_seed(0)) < 0.2
     draws = {"published": full, "uniform": hide(full.train, uniform), "alike": part}
+    families = {
+        "Popularity": plan.family("Popularity"),
+        "GF-CF": Family(closed_form(GFCF), grid(num_frequencies=[256], alpha=[0.1, 0.3, 1.0])),
+        "MF, softmax": softmax_family(0, runs.folder / "0 layers"),
+    }
+    for number in (1, 2, 3, 4):
+        name = f"LightGCN, softmax, {number} layer{'s' * (number > 1)}"
+        families[name] = softmax_family(number, runs.folder / f"{number} layers")
+
+    def refit(family: Family, settings: Settings) -> dict[str, Any]:
+        start = time.perf_counter()
+        model = family.fit(full, settings, 0)[0]
+        fitted = time.perf_counter()
+        report = report_to_json(evaluate_on_test(model, full))
+        return report | {"fit": fitted - start, "evaluate": time.perf_counter() - fitted}
+
     some = torch.randperm(part.train.num_users, generator=torch.Generator().manual_seed(0))[:5000]
     val = of_users(part.test, some)
     asked = Split(part.train, test=val, val=val)
-
-    families = {name: plan.shrunk(family) for name, family in FAMILIES.items()}
-    best = choose_all(runs, families, asked)
-    layers = max((1, 2, 3), key=lambda number: best[LAYERS[number]].recall)
-    longer = {
-        f"{kind}, 192 numbers{', smooth start' * (start == 'smooth')}": plan.shrunk(
-            Family(
-                softmax(number, 192, start),
-                [{k: v for k, v in best[LAYERS[number]].settings.items() if k != "epochs"}],
-                seeded=start == "random",
-            )
-        )
-        for kind, number in (("MF, softmax", 0), ("LightGCN, softmax", layers))
-        for start in ("random", "smooth")
-    }
-    best |= choose_all(runs, longer, asked)
-    done = runs.all(
-        {
-            f"{name}, seed {seed}": partial(refit, family.fit, full, best[name].settings, seed)
-            for name, family in (families | longer).items()
-            for seed in (plan.seeds if family.seeded else plan.seeds[:1])
+    rows = {}
+    for name, whole in families.items():
+        family = plan.shrunk(whole)
+        choice = Choice(**runs(f"{name}, tune", partial(choose, family, asked)))
+        done = runs(f"{name}, refit", partial(refit, family, choice.settings))
+        report = report_from_json(done)
+        rows[name] = rounded(report.as_dict()) | {
+            "interval": intervals_over_users(report),
+            "chosen": choice_to_json(choice),
+            "seconds": {what: round(done[what], 1) for what in ("fit", "evaluate")},
         }
-    )
-    trained_as = max((name for name in longer if "LightGCN" in name), key=lambda n: best[n].recall)
-    pair = {"BSPM": families["BSPM"], "LightGCN": longer[trained_as]}
-    settings = {"BSPM": best["BSPM"].settings, "LightGCN": best[trained_as].settings}
-    done["Blend, seed 0"] = runs("Blend, seed 0", partial(blend, pair, settings, asked, full))
-    rows, reports = {}, {}
-    for name in [*families, *longer, "Blend"]:
-        own = [one for key, one in done.items() if key.rpartition(", seed ")[0] == name]
-        seeds = [report_from_json(one["report"]) for one in own]
-        reports[name] = mean_report(seeds)
-        rows[name] = over_seeds_and_users(seeds) | {
-            "chosen": own[0]["chosen"] if name == "Blend" else choice_to_json(best[name]),
-            "seconds": round(float(np.mean([one["seconds"] for one in own])), 1),
-        }
-    rows["LightGCN, softmax, 192 numbers"]["chosen"]["num_layers"] = layers
     return {
         "split": {name: rounded(hidden_similarity(split)) for name, split in draws.items()},
         "rows": rows,
-        "against": {name: against_over_users(name, reports) for name in ("MF, softmax", "BSPM")},
     }
 
 
-def choose_all(runs: Runs, families: dict[str, Family], asked: Split) -> dict[str, Choice]:
-    """For each family the best of its trials."""
-    done = runs.all(
-        {
-            f"{name}, trial {number}": partial(try_out, family.fit, asked, settings)
-            for name, family in families.items()
-            for number, settings in enumerate(family.grid)
-        }
-    )
-    return {
-        name: best_of([done[f"{name}, trial {number}"] for number in range(len(family.grid))])
-        for name, family in families.items()
-    }
-
-
-def try_out(fit: Fit, asked: Split, settings: Settings) -> dict[str, Any]:
-    """One setting on what is hidden: what it became, and its recall."""
-    model, chosen = fit(asked, settings, 0)
-    return {"settings": chosen, "recall": evaluate(model, asked.train, asked.val).recall}
-
-
-def refit(fit: Fit, full: Split, settings: Settings, seed: int) -> dict[str, Any]:
-    """Fitted on all of train, and measured on the test part."""
-    start = time.perf_counter()
-    model = fit(full, settings, seed)[0]
-    seconds = time.perf_counter() - start
-    return {"report": report_to_json(evaluate_on_test(model, full)), "seconds": seconds}
-
-
-def blend(
-    pair: dict[str, Family], settings: dict[str, Settings], asked: Split, full: Split
-) -> dict[str, Any]:
-    """BSPM and LightGCN standardised and added, with the weight that is best on what is hidden."""
-
-    def both(split: Split) -> list[Recommender]:
-        return [family.fit(split, settings[name], 0)[0] for name, family in pair.items()]
-
-    models = both(Split(asked.train, asked.test))
-    recall = {
-        weight: evaluate(Blend(*models, weight), asked.train, asked.val).recall
-        for weight in WEIGHTS
-    }
-    weight = max(recall, key=lambda one: recall[one])
-    start = time.perf_counter()
-    report = report_to_json(evaluate_on_test(Blend(*both(full), weight), full))
-    chosen = {"weight": weight, "validation_recall": round(recall[weight], 4)}
-    return {"report": report, "chosen": chosen, "seconds": time.perf_counter() - start}
+def choose(family: Family, asked: Split) -> dict[str, Any]:
+    """What :func:`recbook.tuning.tune` chooses, as JSON holds it."""
+    return asdict(tune(family, asked))
 
 
 def hide(train: Interactions, hidden: Tensor) -> Split:
@@ -271,3 +150,14 @@ def hidden_similarity(split: Split, num_users: int = 3000) -> dict[str, float]:
         "train_users_of_train_items": degree[train.item].mean().item() - 1,  # besides this one
         "train_users_of_test_items": degree[test.item].mean().item(),
     }
+
+
+def softmax_family(num_layers: int, folder: Path) -> Family:
+    """A softmax LightGCN for Gowalla, with checkpoints in a folder; without layers it is MF.
+
+    The settings were found by hand, with two layers, on what :func:`hide_alike` hides.
+    """
+    model = partial(WithPopularity, num_layers=num_layers, cosine=True, popularity=0.03)
+    more = {"loss": "softmax", "lr": 0.02, "batch_size": 2048, "initial_embeddings": "smooth"}
+    fit = trained(model, patience=2, folder=folder, **more)
+    return Family(fit, grid(temperature=[0.1], reg=[0.0], embedding_dim=[192]))

@@ -34,21 +34,6 @@ class SeenTimesZero:
         return self.model.score(users).masked_fill(self.seen.dense_rows(users), 0)
 
 
-class Blend:
-    """Two recommenders' scores, each user's standardised, and added with a weight."""
-
-    def __init__(self, first: Recommender, second: Recommender, weight: float) -> None:
-        self.first, self.second, self.weight = first, second, weight
-
-    def score(self, users: Tensor) -> Tensor:
-        """The first's by ``weight``, the second's by the rest, ``(len(users), num_items)``."""
-        first, second = (
-            (score - score.mean(1, keepdim=True)) / score.std(1, keepdim=True)
-            for score in (self.first.score(users).float(), self.second.score(users).float())
-        )
-        return self.weight * first + (1 - self.weight) * second
-
-
 class PowerNorm(LightGCN):
     r"""LightGCN with edges that weigh :math:`d_i^{-a} d_j^{-b}`, node ``i`` hearing from ``j``.
 
