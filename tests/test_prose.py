@@ -29,7 +29,7 @@ UNBOUND = {
     "04_bpr": 3,
     "05_graph_neural_networks": 1,
     "06_ngcf": 1,
-    "07_lightgcn": 2,
+    "07_lightgcn": 1,
     "09_simple_models": 1,
     "10_what_moves_the_needle": 1,
     "11_time_cold_start_popularity": 1,
