@@ -33,7 +33,7 @@ UNBOUND = {
     "09_simple_models": 1,
     "10_what_moves_the_needle": 1,
     "11_time_cold_start_popularity": 1,
-    "12_scale": 2,
+    "12_scale": 1,
 }
 
 
