@@ -26,7 +26,7 @@ UNBOUND = {
     "01_dataset": 1,
     "02_ranking": 1,
     "03_matrix_factorization": 1,
-    "04_bpr": 3,
+    "04_bpr": 2,
     "05_graph_neural_networks": 1,
     "06_ngcf": 1,
     "07_lightgcn": 1,
