@@ -2,8 +2,8 @@
 
 `OMP_NUM_THREADS=2 python -m benchmarks.floor` measures how fast this machine reads rows of 64
 floats by the graph's own column indices. Whatever multiplies by the adjacency has to read one row
-for each stored edge: that time is the floor of a product. What products and a step take over their
-floors goes to floor.json.
+for each stored edge, and that time, which the files call floor, is a yardstick for a product: no
+bound, since a product may come out below it. The ratios go to floor.json.
 """
 
 import json

@@ -2,7 +2,7 @@
 
 `OMP_NUM_THREADS=2 python -m benchmarks.growth` trains LightGCN for a few steps on graphs of 10^5 to
 10^7 edges whose degrees follow power laws, each in a process of its own, and stores the seconds a
-step, its floor (see floor.py), the peak memory and the exponents of growth in growth.json.
+step, six reads (see floor.py), the peak memory and the exponents of growth in growth.json.
 """
 
 import argparse

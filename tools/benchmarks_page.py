@@ -57,21 +57,21 @@ GROWTH = (
     "**{exponent:.2f}** (least squares in logarithms; the goal is at most 1.1), and "
     "memory by {bytes_an_edge:,} bytes an edge, the nodes' embeddings, gradients "
     "and Adam's two moments included. The operations grow to the power of 1; the "
-    "*floor*, which only reads and adds the rows that six whole products read, "
-    "grows on this machine to the power of {exponent_of_floor:.2f}, because the "
+    "time of *six reads*, to read and add up alone what six whole products read and "
+    "weight, grows on this machine to the power of {exponent_of_floor:.2f}, because the "
     "embeddings of the smallest graph, 2 MB, stay in the caches beside the "
-    "processor and those of the largest, 205 MB, do not. On large graphs a step is "
-    "below it, because two of its six products are needed around the batch alone "
-    "([chapter 12](12_scale.ipynb)).\n"
+    "processor and those of the largest, 205 MB, do not. On the largest graphs a step is "
+    "faster than that, because two of its six products are needed around the batch "
+    "alone ([chapter 12](12_scale.ipynb)).\n"
 )
-FLOOR = (
+READS = (
     "A product with the adjacency has to read one row of 64 floats for each stored "
-    "edge. The floor is the time that PyTorch's `embedding_bag` takes to read these "
-    "rows by the graph's own column indices and to add them up without weights; it is "
-    "the fastest reader known here, because it asks for rows ahead of time. Six of "
-    "them are a step's floor: three layers, there and back. On the generated graph the "
-    "step makes two of its six products around the batch alone. A product's ratio just "
-    "below 1 is noise: it weights the rows as well, and takes as long as the floor.\n"
+    "edge. *One read* is the time that PyTorch's `embedding_bag` takes to read these "
+    "rows by the graph's own column indices and to add them up without weights. It is "
+    "a yardstick and no bound: the product reads the same rows and weights them as "
+    "well, and may be the faster of the two. A step is compared with *six "
+    "reads*, three layers there and back; on the generated graph it makes two of its "
+    "six products around the batch alone.\n"
 )
 SHARDS = (
     "`recbook.distributed` trains LightGCN with its rows, its edges and Adam's state "
@@ -81,15 +81,15 @@ SHARDS = (
 )
 ALT = (
     "Above: each model's seconds of training, from the fastest to the slowest, with "
-    "its recall at 20. Below: seconds a step, and its floor, against the number of "
-    "edges."
+    "its recall at 20. Below: the seconds of a step and of six reads, against the "
+    "number of edges."
 )
 
 
 def page() -> str:
     """The whole page."""
     names = ("peers", "growth", "floor", "distributed")
-    peers, growth, floor, shards = (result(name) for name in names)
+    peers, growth, reads, shards = (result(name) for name in names)
     first = peers["epochs to the published recall"]
     parts = [HEAD, f"![{ALT}](benchmarks.png)\n", "## Side by side\n"]
     trial = [TRIAL.format(**peers)] if peers["trial_of_epochs"] else []
@@ -97,7 +97,7 @@ def page() -> str:
     parts += [SCALED.format(published="0.3535", **first), *failures(peers["rows"])]
     parts += ["How many times as long, the median over the rounds:\n", *goals(peers)]
     parts += ["## Growth\n", run_on(growth), GROWTH.format(**growth), *sizes(growth)]
-    parts += ["## The floor\n", run_on(floor), FLOOR, *floors(floor)]
+    parts += ["## A product beside a read\n", run_on(reads), READS, *beside_reads(reads)]
     parts += ["## Several processes\n", run_on(shards), SHARDS.format(**shards)]
     parts += [*processes(shards)]
     return "\n".join(parts)
@@ -170,7 +170,7 @@ def goals(peers: dict[str, Any]) -> Iterator[str]:
 
 def sizes(growth: dict[str, Any]) -> Iterator[str]:
     """Time and memory of each size."""
-    yield from header("Edges", "nodes", "s a step", "its floor, s", "s to set up", "memory, MB")
+    yield from header("Edges", "nodes", "s a step", "six reads, s", "s to set up", "memory, MB")
     for one in growth["sizes"]:
         seconds = (number(one[key]) for key in ("step", "floor", "set_up"))
         yield row(
@@ -182,13 +182,11 @@ def sizes(growth: dict[str, Any]) -> Iterator[str]:
     yield ""
 
 
-def floors(floor: dict[str, Any]) -> Iterator[str]:
-    """Measured times beside the floor's."""
-    over = "over the floor"
-    yield from header(
-        "Graph", "edges", "GB a s", "floor, ms", "product, ms", over, "step, ms", over
-    )
-    for name, one in floor["graphs"].items():
+def beside_reads(reads: dict[str, Any]) -> Iterator[str]:
+    """A product's time beside that of one read, and a step's beside six."""
+    heads = ("one read, ms", "product, ms", "over one read", "step, ms", "over six reads")
+    yield from header("Graph", "edges", "GB a s", *heads)
+    for name, one in reads["graphs"].items():
         keys = ("floor_gb_a_second", "floor_ms", "product_ms", "product_over_floor")
         values = (number(one[key]) for key in (*keys, "step_ms", "step_over_floor"))
         yield row(name, f"{one['edges']:,}", *values)
@@ -225,11 +223,11 @@ def draw(path: Path) -> None:
     upper.margins(x=0.2)
     growth = result("growth")
     edges = [one["edges"] for one in growth["sizes"]]
-    for key, power, style in (
-        ("step", "exponent", {"marker": "o", "color": COLORS["LightGCN"]}),
-        ("floor", "exponent_of_floor", {"marker": "s", "color": COLORS["edge"]}),
+    for key, name, power, style in (
+        ("step", "a step", "exponent", {"marker": "o", "color": COLORS["LightGCN"]}),
+        ("floor", "six reads", "exponent_of_floor", {"marker": "s", "color": COLORS["edge"]}),
     ):
-        label = f"{key}: edges to the power of {growth[power]:.2f}"
+        label = f"{name}: edges to the power of {growth[power]:.2f}"
         lower.loglog(edges, [one[key] for one in growth["sizes"]], label=label, **style)
     lower.legend(loc="upper left")
     lower.set(xlabel="edges", ylabel="seconds a step", ylim=(1e-3, 10))
