@@ -230,7 +230,7 @@ def draw(path: Path) -> None:
         label = f"{name}: edges to the power of {growth[power]:.2f}"
         lower.loglog(edges, [one[key] for one in growth["sizes"]], label=label, **style)
     lower.legend(loc="upper left")
-    lower.set(xlabel="edges", ylabel="seconds a step", ylim=(1e-3, 10))
+    lower.set(xlabel="edges", ylabel="seconds", ylim=(1e-3, 10))
     fig.savefig(path)
     plt.close(fig)
 
