@@ -44,30 +44,30 @@ def over_time(runs: Runs, plan: Plan) -> dict[str, Any]:
     Then the global split once more, by the rule of the book's first edition: see
     :func:`keep_unknown`. The test part is the same, what was chosen is not.
     """
-    results: dict[str, Any] = {}
-    for way, make in WAYS.items():
-        split, full = make(plan.liked, val_size=0.1), make(plan.liked)
-        results[way] = choose_and_list(runs, plan, way, split, full)
-    way = "global, unknown kept"
+    splits = {way: (make(plan.liked, val_size=0.1), make(plan.liked)) for way, make in WAYS.items()}
+    split, full = splits["global"]
+    splits["global, unknown kept"] = keep_unknown(split, full), full
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of the unknown users' constant scores
-        results[way] = choose_and_list(runs, plan, way, keep_unknown(split, full), full)
-    return results
+        done = runs.all(
+            {
+                f"{name}, {way}": partial(
+                    choose_and_refit, plan.family(name), split, full, genres(full, plan)
+                )
+                for name in reversed(MODELS)  # what takes longest comes first
+                for way, (split, full) in splits.items()
+            }
+        )
+    return {
+        way: {"counts": counts(*parts)} | listed({n: done[f"{n}, {way}"] for n in MODELS})
+        for way, parts in splits.items()
+    }
 
 
-def choose_and_list(runs: Runs, plan: Plan, way: str, split: Split, full: Split) -> dict[str, Any]:
-    """All models chosen on ``split.val``, refitted on ``full.train``: figures and lists."""
-    features = genres(full, plan)
-    results: dict[str, Any] = {"counts": counts(split, full)}
-    reports = {}
-    done = runs.all(
-        {
-            f"{name}, {way}": partial(choose_and_refit, plan.family(name), split, full, features)
-            for name in MODELS
-        }
-    )
-    for name in MODELS:
-        one = done[f"{name}, {way}"]
+def listed(done: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Figures and lists of all models on one split."""
+    results, reports = {}, {}
+    for name, one in done.items():
         reports[name] = report = report_from_json(one["report"])
         results[name] = rounded(report.as_dict()) | {
             "interval": intervals_over_users(report),
