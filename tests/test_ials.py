@@ -87,6 +87,7 @@ def test_no_sweep_raises_the_loss(settings: dict, clusters: Split) -> None:
     assert losses[-1] < losses[0] * 0.99 < x.sum()  # which is the loss of no embeddings at all
 
 
+@pytest.mark.filterwarnings("ignore:OpenBLAS is configured:RuntimeWarning")  # of the library
 @pytest.mark.parametrize(("alpha", "regularization"), [(5, 2.0), (1.5, 0.5), (11, 6.0)])
 def test_the_librarys_fixed_point_is_ours(
     alpha: float, regularization: float, some: Interactions
