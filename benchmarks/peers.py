@@ -272,9 +272,9 @@ def measure(names: list[str], rounds: int, most: int | None) -> dict[str, Any]:
             for row in tqdm(measured.values(), leave=False):
                 row.round(bench)
     rows = {name: row.summary() for name, row in measured.items()}
-    for name, found in rows.items():
-        if (same := rows.get(ROWS[name].same if name in ROWS else "")) is not None:
-            found |= {measure: same[measure] for measure in MEASURES}
+    for name in names:
+        if (same := ROWS[name].same) in rows:
+            rows[name] |= {measure: rows[same][measure] for measure in MEASURES}
     return {
         "command": "python -m benchmarks.peers",
         "data": "MovieLens-100K, ratings >= 3, the original's split",

@@ -78,7 +78,7 @@ def write(name: str, plan: Plan, jobs: int) -> bool:
     if name == "gowalla":
         data, split, seeds = "Gowalla, the authors' split", plan.load_gowalla(), [0]
     elif name == "citeulike":
-        data, split = "CiteULike-a", replace(plan, data="CiteULike").split()
+        data, split = "CiteULike-a", replace(plan, load_pairs=plan.load_citeulike).split()
     else:
         data, split = "MovieLens-100K, ratings >= 3", plan.split()
     command = f"python -m experiments {name}"

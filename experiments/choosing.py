@@ -59,6 +59,34 @@ def refit_all(
     return {name: report_from_json(done[f"{name}, refit"]) for name in fits}
 
 
+def choose_all(runs: Runs, plan: Plan, families: Mapping[str, Family]) -> dict[str, Choice]:
+    """Each family's best trial on the validation part of the original post's split."""
+    trials = try_all(runs, plan, {name: (family, SPLITS[0]) for name, family in families.items()})
+    return {name: best_of(rows) for name, rows in trials.items()}
+
+
+def refit_chosen(
+    runs: Runs,
+    plan: Plan,
+    families: Mapping[str, Family],
+    chosen: Mapping[str, Choice],
+    splits: Sequence[int] = SPLITS[:1],
+    seeds: Sequence[int] = (0,),
+) -> dict[str, list[RankingReport]]:
+    """By family its reports on the test parts of some splits, once a seed."""
+    fits = {
+        f"{name}, split {split}, seed {seed}": (family, split, chosen[name].settings, seed)
+        for name, family in families.items()
+        for split in splits
+        for seed in seeds
+    }
+    refitted = refit_all(runs, plan, fits)
+    return {
+        name: [refitted[f"{name}, split {split}, seed {s}"] for split in splits for s in seeds]
+        for name in families
+    }
+
+
 def try_out(family: Family, plan: Plan, seed: int, settings: Settings) -> dict[str, Any]:
     """One setting on one split: what it became, its validation recall, and what it took."""
     split = hide_test(plan.split(0.1, seed))

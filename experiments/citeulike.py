@@ -1,11 +1,11 @@
-"""Which findings hold on CiteULike-a: fewer people, more articles than people, no popular list?"""
+"""Which findings hold on CiteULike-a, with three times as many articles as people?"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
-from experiments.choosing import SPLITS, best_of, refit_all, try_all
+from experiments.choosing import SPLITS, choose_all, refit_chosen
 from experiments.models.user_side import EASEOfUsers
 from experiments.plan import Plan
 from experiments.runs import Runs
@@ -33,21 +33,10 @@ EASE = Family.drawn(closed_form(EASEOfUsers), reg=Range(5, 1000))
 
 def citeulike(runs: Runs, plan: Plan) -> dict[str, Any]:
     """A dozen trials a family on the first split's validation part, then five random splits."""
-    other = replace(plan, data="CiteULike")
+    other = replace(plan, load_pairs=plan.load_citeulike)
     families = {name: other.family(name) for name in NAMES} | {"EASE": other.shrunk(EASE)}
-    trials = try_all(runs, other, {name: (family, SPLITS[0]) for name, family in families.items()})
-    best = {name: best_of(rows) for name, rows in trials.items()}
-    seeds = SPLITS[: len(plan.seeds)]
-    refitted = refit_all(
-        runs,
-        other,
-        {
-            f"{name}, split {seed}": (family, seed, best[name].settings, 0)
-            for name, family in families.items()
-            for seed in seeds
-        },
-    )
-    reports = {name: [refitted[f"{name}, split {seed}"] for seed in seeds] for name in families}
+    best = choose_all(runs, other, families)
+    reports = refit_chosen(runs, other, families, best, SPLITS[: len(plan.seeds)])
     return {
         "splits": {
             name: over_splits(own) | {"chosen": choice_to_json(best[name])}

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.choosing import SPLITS, best_of, refit_all, try_all
+from experiments.choosing import SPLITS, choose_all, refit_chosen
 from experiments.models.epochs import by_epochs
 from experiments.models.factors import LOSSES, start_factors
 from experiments.plan import Plan
@@ -34,16 +34,8 @@ def factors(runs: Runs, plan: Plan) -> dict[str, Any]:
     """Every cell chosen on the original's split, then fitted again on five random splits."""
     cells = {name(cell): cell for cell in product(*FACTORS.values())}
     families = {key: plan.shrunk(family_of(cell)) for key, cell in cells.items()}
-    trials = try_all(runs, plan, {key: (family, SPLITS[0]) for key, family in families.items()})
-    best = {key: best_of(rows) for key, rows in trials.items()}
-    seeds = SPLITS[: len(plan.seeds)]
-    fits = {
-        f"{key}, split {seed}": (family, seed, best[key].settings, 0)
-        for key, family in families.items()
-        for seed in seeds
-    }
-    refitted = refit_all(runs, plan, fits)
-    reports = {key: [refitted[f"{key}, split {seed}"] for seed in seeds] for key in cells}
+    best = choose_all(runs, plan, families)
+    reports = refit_chosen(runs, plan, families, best, SPLITS[: len(plan.seeds)])
     recall = {cell: [report.recall for report in reports[key]] for key, cell in cells.items()}
     return {
         "cells": {

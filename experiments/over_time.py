@@ -6,7 +6,7 @@ Random interactions are hidden, each user's last ones, or all that came after on
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
@@ -46,22 +46,30 @@ def over_time(runs: Runs, plan: Plan) -> dict[str, Any]:
     """
     splits = {way: (make(plan.liked, val_size=0.1), make(plan.liked)) for way, make in WAYS.items()}
     split, full = splits["global"]
-    splits["global, unknown kept"] = keep_unknown(split, full), full
+    kept = {"global, unknown kept": (keep_unknown(split, full), full)}
+    done = choose_on_each(runs, plan, splits)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of the unknown users' constant scores
-        done = runs.all(
-            {
-                f"{name}, {way}": partial(
-                    choose_and_refit, plan.family(name), split, full, genres(full, plan)
-                )
-                for name in reversed(MODELS)  # what takes longest comes first
-                for way, (split, full) in splits.items()
-            }
-        )
+        done |= choose_on_each(runs, plan, kept)
+    splits |= kept
     return {
         way: {"counts": counts(*parts)} | listed({n: done[f"{n}, {way}"] for n in MODELS})
         for way, parts in splits.items()
     }
+
+
+def choose_on_each(
+    runs: Runs, plan: Plan, splits: Mapping[str, tuple[Split, Split]]
+) -> dict[str, dict[str, Any]]:
+    """All models chosen and refitted on each way's splits; what takes longest comes first."""
+    features = {way: genres(full, plan) for way, (_, full) in splits.items()}
+    return runs.all(
+        {
+            f"{name}, {way}": partial(choose_and_refit, plan.family(name), *parts, features[way])
+            for name in reversed(MODELS)
+            for way, parts in splits.items()
+        }
+    )
 
 
 def listed(done: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ TRAINED: dict[str, Callable[[int, int], EmbeddingModel]] = {
     "NGCF": partial(NGCF, bias=True),  # as the post has it
     "LightGCN": LightGCN,
 }
-SOFTMAX, SOFTMAX_RANDOM_START = "LightGCN, softmax", "LightGCN, softmax, random start"
+SOFTMAX = "LightGCN, softmax"
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Plan:
         load_movielens: returns the ratings and the films.
         load_citeulike: returns who keeps which article.
         load_gowalla: returns the papers' split.
-        data: what random splits are of, ``"MovieLens"`` or ``"CiteULike"``.
+        load_pairs: returns what random splits are of; None takes MovieLens' liked films.
         seeds: of trainings and, where an experiment goes over random splits, of these.
         max_epochs: no training is longer, whatever its protocol says.
         shrink: is handed each family before its settings are tried; a test takes most of them away.
@@ -45,7 +45,7 @@ class Plan:
     load_movielens: Callable[[], MovieLens] = load_movielens_100k
     load_citeulike: Callable[[], pd.DataFrame] = load_citeulike
     load_gowalla: Callable[[], Split] = load_gowalla
-    data: str = "MovieLens"
+    load_pairs: Callable[[], pd.DataFrame] | None = None
     seeds: Sequence[int] = (0, 1, 2, 3, 4)
     max_epochs: int = 150
     shrink: Callable[[Family], Family] | None = None
@@ -53,8 +53,8 @@ class Plan:
     @cached_property
     def liked(self) -> pd.DataFrame:
         """The interactions of nearly the whole book: ratings of three stars or more."""
-        if self.data == "CiteULike":
-            return self.load_citeulike()
+        if self.load_pairs is not None:
+            return self.load_pairs()
         return to_implicit(self.load_movielens().ratings)
 
     def split(self, val_size: float = 0.0, seed: int = 16) -> Split:
