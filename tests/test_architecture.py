@@ -19,6 +19,7 @@ ORDER = (
 ).split()
 ASIDE = {  # whom nothing in ORDER imports: the last module that each may lean on
     "plotting": "checks",
+    "friends": "data",
     "ledger": "data",
     "testing": "saving",
     "": "distributed",  # recbook itself, which hands names on

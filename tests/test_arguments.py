@@ -32,6 +32,7 @@ import recbook.beyond_accuracy
 import recbook.data
 import recbook.evaluation
 import recbook.files
+import recbook.friends
 import recbook.graph
 import recbook.ledger
 import recbook.losses
@@ -226,6 +227,34 @@ def frames(*more: str) -> Kind:
     return wrong
 
 
+def catalogue(column: str) -> Kind:
+    """A table of items, of which a function needs one column."""
+
+    def wrong() -> Wrong:
+        values = OTHERS | {"a dict": films().to_dict("list"), "twice": pd.concat([films()] * 2)}
+        for name in ("item_id", column):
+            values[f"without {name}"] = films().drop(columns=name)
+        values |= {f"{column} missing": films().assign(**{column: None}), "empty": films()[:0]}
+        return values | {f"{column} as numbers": films().assign(**{column: 3})}
+
+    return wrong
+
+
+def models() -> Wrong:
+    return OTHERS | {
+        "a model": Popularity().fit(four().train), "a class": {"it": EASE}, "no model": {},
+        "a list": [Popularity()], "of another size": {"it": Popularity().fit(toy())},
+    }  # fmt: skip
+
+
+def people() -> Wrong:
+    return OTHERS | {
+        "ids": [0], "a dict": {"user_id": [0]}, "twice": pd.DataFrame({"user_id": [0, 0]}),
+        "no ids": pd.DataFrame({"user": [0]}), "nobody": pd.DataFrame({"user_id": []}),
+        "a stranger": pd.DataFrame({"user_id": [4]}),
+    }  # fmt: skip
+
+
 def path() -> Wrong:
     return but(OTHERS, "text") | {"a number": 7, "bytes": b"a", "nothing": "", "a null": "a\0b"}
 
@@ -298,6 +327,18 @@ def frame() -> pd.DataFrame:
     time, user = np.divmod(np.arange(12), 3)
     item = (time + user) % 4
     return pd.DataFrame({"user_id": user, "item_id": item, "rating": 1 + item, "timestamp": time})
+
+
+def four() -> Split:
+    """Four users with one to four films, each of a genre of their own, and five films hidden."""
+    pairs = [(user, 4 * n + user) for user in range(4) for n in range(user + 1)]
+    hidden = [(user, 20 + n) for user in range(4) for n in range(5)]
+    train, test = (Interactions.from_pairs(*zip(*p, strict=True), 4, 25) for p in (pairs, hidden))
+    return Split(train, test=test)
+
+
+def films() -> pd.DataFrame:
+    return pd.DataFrame({"item_id": range(25), "title": "Alien", "genres": [*"ABCD" * 6, "A"]})
 
 
 def report(seed: int = 0) -> RankingReport:
@@ -533,7 +574,7 @@ ENTRIES: dict[str, Entry] = {
         k=(value(2), count(1, 4)),
         block=(value(2), count()),
     ),
-    # files, ledger, memory, plotting
+    # files, friends, ledger, memory, plotting
     "atomic_file": entry(
         lambda path, previous: recbook.files.atomic_file(path, previous).__enter__(),
         path=(value("written"), path),
@@ -551,6 +592,19 @@ ENTRIES: dict[str, Entry] = {
         ax=(lambda: plt.gca(), instance),
         highlight=(value([(0, 0)]), lambda: OTHERS | {"raw ids": [(7, 9)], "one": [0]}),
         edge_labels=(value({(0, 0): "a"}), optional(lambda: instance() | {"ids": {(7, 9): "a"}})),
+    ),
+    "find_friends": entry(
+        recbook.friends.find_friends,
+        split=(four, lambda: splits() | {"no test part": replace(four(), test=None)}),
+        items=(films, catalogue("genres")),
+    ),
+    "friends_lists": entry(
+        recbook.friends.friends_lists,
+        models=(lambda: {"it": Popularity().fit(four().train)}, models),
+        split=(four, splits),
+        friends=(lambda: pd.DataFrame({"user_id": [3, 0]}, index=["Dora", "Ann"]), people),
+        items=(films, catalogue("title")),
+        k=(value(2), count()),
     ),
     # graph
     "bipartite_edge_index": entry(
