@@ -15,6 +15,7 @@ from recbook.data.lookup import beside
 __all__ = ["find_friends", "friends_lists"]
 
 NAMES = ("Ann", "Bob", "Cem", "Dora")
+STAR = "\N{NO-BREAK SPACE}\N{BLACK STAR}"  # behind a title, on the same line
 ARTICLES = "A An Das Der Il La Le Les The".split()  # those that stand behind a title
 FEWEST_HIDDEN = 5  # films of the test part, so that a list has something to find
 
@@ -134,7 +135,7 @@ def friends_lists(
                 split.position(items=lists["item_id"]),
             )
             pairs = Interactions(*position, split.test.num_users, split.test.num_items)
-            shown += np.where(pairs.is_in(split.test), " *", "")
+            shown += np.where(pairs.is_in(split.test), STAR, "")
         table = lists.assign(title=shown).pivot(index="rank", columns="user_id", values="title")
         table = table.fillna("").reindex(columns=friends["user_id"], fill_value="")
         tables[name] = table.set_axis(friends.index, axis=1)

@@ -13,6 +13,7 @@ from recbook.data import Interactions, MovieLens, Split, random_split, to_implic
 from recbook.friends import find_friends, friends_lists
 from recbook.models import Popularity
 
+STAR = "\xa0★"
 # Eight users, two a quarter, and how many of ten films of each genre they have.
 FILMS = ["A2", "A1 B1", "A4", "A1 B3", "A2 C4", "C3 D3", "D8", "C3 D5"]
 HIDDEN = [5, 5, 5, 5, 5, 5, 4, 6]
@@ -106,8 +107,8 @@ def test_lists_worked_by_hand(eight: Split) -> None:
     found = friends_lists(models, eight, friends, ITEMS, k=2)
     assert found.index.tolist() == [("up", 1), ("up", 2), ("down", 1), ("down", 2)]
     # Ann has A0 and A1, and B0 to C1 hidden; Dora C0 to D4, and A0, B0, A1, B1, A2, B2.
-    assert found["Ann"].tolist() == ["D9", "C9", "B0 *", "C0 *"]
-    assert found["Dora"].tolist() == ["D9", "C9", "A0 *", "B0 *"]
+    assert found["Ann"].tolist() == ["D9", "C9", f"B0{STAR}", f"C0{STAR}"]
+    assert found["Dora"].tolist() == ["D9", "C9", f"A0{STAR}", f"B0{STAR}"]
     assert list(found) == ["Dora", "Ann"]
 
 
