@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 __all__ = [
+    "INT32_MAX",
     "check_choice",
     "check_count",
     "check_default_device",
@@ -30,6 +31,7 @@ __all__ = [
     "check_tensor",
 ]
 
+INT32_MAX = torch.iinfo(torch.int32).max
 _NO_MASK = "expected positions; np.flatnonzero(mask) are those where it is true"
 _DTYPES = {
     "positions": (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8),

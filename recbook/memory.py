@@ -5,14 +5,24 @@ from __future__ import annotations
 import ctypes
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from recbook.checks import check_kind
 
-__all__ = ["check_memory", "free_bytes", "keep_freed_memory", "peak_bytes"]
+__all__ = [
+    "check_memory",
+    "free_bytes",
+    "keep_freed_memory",
+    "peak_bytes",
+    "peak_tensor_bytes",
+]
 
 PROC, CGROUP = Path("/proc"), Path("/sys/fs/cgroup")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # numbers of glibc's malloc.h, see man mallopt
@@ -76,6 +86,49 @@ def peak_bytes(device: torch.device) -> int | None:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     return _kernel_says(PROC / "self" / "status", "VmHWM") if device.type == "cpu" else None
+
+
+def peak_tensor_bytes(step: Callable[[], object]) -> int:
+    """The most bytes that what PyTorch returns to a step holds at once.
+
+    Every dense tensor that one of its operations returns counts, those of the way back too, as long
+    as something keeps its memory alive; a view counts as the memory that it looks at.
+
+    Args:
+        step: what is measured; its result is dropped.
+
+    Raises:
+        TypeError: on what is no function.
+
+    >>> x = torch.ones(1000)
+    >>> peak_tensor_bytes(lambda: x + 1), peak_tensor_bytes(lambda: (x + 1) * 2 + 3)
+    (4000, 8000)
+    """
+    if not callable(step):
+        raise TypeError(f"got step={step!r}, expected a function without arguments")
+    with _Alive() as alive:
+        step()
+    return alive.peak
+
+
+class _Alive(TorchDispatchMode):
+    """Sees each tensor that an operation returns, and remembers the most bytes alive at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.peak, self.alive = 0, dict[int, tuple[StorageWeakRef, int]]()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided:
+                storage = tensor.untyped_storage()
+                self.alive[storage.data_ptr()] = StorageWeakRef(storage), len(storage)
+        self.alive = {at: one for at, one in self.alive.items() if not one[0].expired()}
+        self.peak = max(self.peak, sum(size for _, size in self.alive.values()))
+        return result
 
 
 def keep_freed_memory() -> None:

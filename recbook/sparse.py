@@ -15,7 +15,7 @@ from scipy.sparse import csr_array, issparse
 from scipy.sparse.linalg import svds
 from torch import Tensor
 
-from recbook.checks import check_count, check_kind, check_tensor
+from recbook.checks import INT32_MAX, check_count, check_kind, check_tensor
 
 __all__ = [
     "check_csr",
@@ -55,8 +55,8 @@ def sparse_rows(row: Tensor, column: Tensor, value: Tensor, size: tuple[int, int
 
     Raises:
         TypeError: on positions that are no whole numbers, or values that are no floats.
-        ValueError: on a position that is out of range, or entries that are out of order or there
-            twice.
+        ValueError: on a position that is out of range, entries that are out of order or there
+            twice, or more entries or columns than 32 bits can count.
 
     >>> row, column = torch.tensor([0, 1, 1]), torch.tensor([1, 0, 2])
     >>> sparse_rows(row, column, torch.tensor([5.0, 6.0, 7.0]), size=(2, 3)).to_dense()
@@ -68,6 +68,9 @@ def sparse_rows(row: Tensor, column: Tensor, value: Tensor, size: tuple[int, int
         raise ValueError(f"got size={size}, expected the numbers of rows and of columns")
     num_rows, num_columns = (check_count("size", number, least=0) for number in size)
     check_tensor("row", row, "n", of="positions", number=num_rows)
+    if max(len(row), num_columns) > INT32_MAX:  # or positions would overflow
+        given = f"{len(row):,} entries in {num_columns:,} columns"
+        raise ValueError(f"got {given}, expected at most {INT32_MAX:,}; cut it into blocks")
     check_tensor("column", column, len(row), of="positions", number=num_columns)
     check_tensor("value", value, len(row))
     key = row.long() * num_columns + column
@@ -83,12 +86,8 @@ def sparse_rows(row: Tensor, column: Tensor, value: Tensor, size: tuple[int, int
     unchecked = torch.sparse.check_sparse_tensor_invariants(enable=False)
     with warnings.catch_warnings(), unchecked:
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
-        return torch.sparse_csr_tensor(
-            row_start,
-            column.int(),  # 32 bits: half as much to read
-            value,
-            size=size,
-        )
+        # Positions of 32 bits are half as much to read.
+        return torch.sparse_csr_tensor(row_start, column.int(), value, size=size)
 
 
 def row_entries(row_start: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:

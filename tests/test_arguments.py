@@ -584,6 +584,9 @@ ENTRIES: dict[str, Entry] = {
     "split_digest": entry(recbook.ledger.split_digest, split=(split, splits)),
     "free_bytes": entry(recbook.memory.free_bytes, device=(value(torch.device("cpu")), device)),
     "peak_bytes": entry(recbook.memory.peak_bytes, device=(value(torch.device("cpu")), device)),
+    "peak_tensor_bytes": entry(
+        recbook.memory.peak_tensor_bytes, step=(value(lambda: None), function)
+    ),
     "draw_bipartite": entry(
         recbook.plotting.draw_bipartite,
         edges=(value([(0, 0)]), lambda: OTHERS | {"raw ids": [(7, 9)], "one": [0]}),

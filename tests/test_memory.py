@@ -190,3 +190,15 @@ print(given_back, min(pages() for _ in range(30)))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     given_back, kept = map(int, done.stdout.split())
     assert given_back > 20 and kept < given_back / 10
+
+
+def test_the_most_that_tensors_hold_at_once() -> None:
+    x = torch.ones(1000, requires_grad=True)
+    table = torch.ones(1000)
+    assert memory.peak_tensor_bytes(lambda: table + 1) == 4000
+    assert memory.peak_tensor_bytes(lambda: table.view(10, 100) + table.view(10, 100)) == 8000
+    assert memory.peak_tensor_bytes(lambda: ((table + 1) + 1) + 1) == 8000  # the first is gone
+    assert memory.peak_tensor_bytes(lambda: [table + n for n in range(3)]) == 12000
+    assert memory.peak_tensor_bytes(lambda: x.exp().sum()) < 8000
+    assert memory.peak_tensor_bytes(lambda: x.exp().sum().backward()) > 8000  # and the way back
+    assert memory.peak_tensor_bytes(lambda: None) == 0

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import coo_array, csr_array
 
+from recbook import sparse
 from recbook.sparse import (
     check_csr,
     inv_sqrt,
@@ -76,6 +77,18 @@ def test_rows_that_are_none() -> None:
         sparse_rows(row, column, value, (2, 2, 2))
     with pytest.raises(ValueError, match="got size=-1, expected 0 or more"):
         sparse_rows(row, column, value, (2, -1))
+
+
+def test_more_entries_than_32_bits_count_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sparse.INT32_MAX == 2**31 - 1
+    monkeypatch.setattr(sparse, "INT32_MAX", 3)
+    row, column = torch.tensor([0, 0, 1]), torch.tensor([0, 1, 2])
+    assert sparse_rows(row, column, torch.ones(3), (2, 3)).values().numel() == 3
+    with pytest.raises(ValueError, match="got 3 entries in 4 columns, expected at most 3;"):
+        sparse_rows(row, column, torch.ones(3), (2, 4))
+    row, column = torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 0, 2])
+    with pytest.raises(ValueError, match="got 4 entries in 3 columns, expected at most 3;"):
+        sparse_rows(row, column, torch.ones(4), (2, 3))
 
 
 def test_narrow_positions_do_not_overflow() -> None:
