@@ -25,7 +25,7 @@ from recbook.evaluation import RankingReport
 from recbook.stats import Comparison, compare, compare_splits
 from recbook.tuning import FAMILIES, Family
 
-DEAR = ("SLIM", "NGCF", *RECENT)  # take the first five, the others all
+DEAR = ("SLIM", "LightGCN", "NGCF", *RECENT)  # take the first five, the others all
 REFERENCES = ("LightGCN", "EASE", "LightGCN, softmax")  # each is compared with all others
 
 
