@@ -26,7 +26,7 @@ __all__ = [
     "top_k",
 ]
 
-
+#: What a report has for each user.
 MEASURES = ["recall", "precision", "ndcg", "hit_rate"]
 
 
@@ -127,7 +127,7 @@ def evaluate(
         position; where that decides for more than ten users and a tenth of them, a warning says so.
 
     Raises:
-        TypeError: on what is no recommender, or no :class:`Interactions`.
+        TypeError: on what is no recommender, or no :class:`~recbook.data.Interactions`.
         ValueError: where ``target`` is empty, has a pair in common with ``seen`` or another size,
             a part of it is what the model was fitted on (all of it may be: that is how well it
             fits), ``k`` is not in ``1 .. num_items``, ``block`` is below 1, or the scores have a

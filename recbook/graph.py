@@ -57,7 +57,7 @@ def bipartite_edge_index(user: Tensor, item: Tensor, num_users: int) -> Tensor:
         num_users: number of users.
 
     Returns:
-        ``LongTensor`` of shape ``(2, 2E)``: first all user-to-item edges, then all item-to-user.
+        ``LongTensor`` of shape ``(2, 2E)``, first all user-to-item edges, then all item-to-user.
 
     Raises:
         TypeError: on what are no positions, such as a mask or text.

@@ -15,6 +15,7 @@ from recbook.data import Split, pairs_digest
 
 __all__ = ["FOLDER", "read_entry", "split_digest"]
 
+#: Where the entries lie, a JSON file each.
 FOLDER = Path(__file__).parent / "results"
 
 

@@ -11,7 +11,7 @@ from recbook.checks import check_kind, check_positions
 
 __all__ = ["COLORS", "MARKERS", "draw_bipartite", "set_style"]
 
-# Okabe and Ito's palette: told apart by colour-blind readers; the models differ in grey, too.
+#: Okabe and Ito's palette, told apart by colour-blind readers; the models differ in grey, too.
 COLORS = {
     "LightGCN": "#0072B2",
     "NGCF": "#D55E00",
@@ -32,6 +32,7 @@ COLORS = {
     "edge": "#9A9A9A",
     "accent": "#D55E00",
 }
+#: What a user and an item are drawn as.
 MARKERS = {"user": "o", "item": "s"}
 
 

@@ -21,8 +21,8 @@ from recbook.models.base import EmbeddingModel
 
 __all__ = ["RECIPES", "check_settings", "check_training", "first_embeddings", "recipe", "suit"]
 
-# What naming a loss gives. BPR's is the protocol of LightGCN's authors and of the post; the
-# softmax's was chosen on validation parts, for LightGCN of three layers and 64 dimensions.
+#: What naming a loss gives. BPR's is the protocol of LightGCN's authors and of the post; the
+#: softmax's was chosen on validation parts, for LightGCN of three layers and 64 dimensions.
 RECIPES: dict[str, dict[str, Any]] = {
     "bpr": {
         "epochs": 50, "batch_size": 1024, "lr": 0.005, "reg": 1e-4, "num_negatives": 1,

@@ -98,7 +98,7 @@ def load(path: str | Path, kind: type[BaseRecommender] | None = None) -> tuple[A
         kind: the class of the model, where it is none of recbook's own.
 
     Returns:
-        The model, on the CPU, and the split: ``split.recommend(model, ["ann"])`` works at once.
+        The model, on the CPU, and the split; ``split.recommend(model, ["ann"])`` works at once.
 
     Raises:
         FileNotFoundError: where there is no file.

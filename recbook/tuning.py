@@ -56,6 +56,7 @@ __all__ = [
     "tune",
 ]
 
+#: A model's settings, by name.
 Settings = dict[str, Any]
 
 
@@ -254,6 +255,7 @@ class Range:
         return round(number) if self.whole else float(f"{number:.2g}")
 
 
+#: For each setting, the range or the list to choose from.
 Space = Mapping[str, Range | Sequence[Any]]
 
 
@@ -302,7 +304,7 @@ _COSINES: dict[str, Any] = {
     "embedding_dim": [64, 128],
 }
 _PAIRS: dict[str, Any] = {"lr": Range(5e-4, 0.03), "reg": Range(1e-5, 0.1)}
-# The search of the book: as many trials for each family, in ranges that hold what others chose.
+#: The search of the book, with as many trials for each family; its ranges hold what others chose.
 FAMILIES = {
     "Popularity": Family(closed_form(Popularity), [{}]),
     "ItemKNN": Family.drawn(closed_form(ItemKNN), num_neighbors=Range(5, 1000, whole=True)),

@@ -31,9 +31,12 @@ __all__ = [
     "md5",
 ]
 
-TIMEOUT = 10.0  # seconds without an answer after which the next source is tried
+#: Seconds without an answer after which the next source is tried.
+TIMEOUT = 10.0
 
+#: What each file holds, by its name.
 Files = dict[str, bytes]
+#: For a file that is made of another, the other's name, and how.
 Made = dict[str, tuple[str, Callable[[bytes], bytes]]]
 
 

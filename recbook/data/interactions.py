@@ -128,7 +128,7 @@ class Interactions:
 
     @cached_property
     def by_user(self) -> tuple[Tensor, Tensor]:
-        """The same pairs sorted by user: ``(indptr, items)``.
+        """The same pairs sorted by user, as ``(indptr, items)``.
 
         User ``u`` has ``items[indptr[u]:indptr[u + 1]]``, ascending; ``indptr`` has shape
         ``(num_users + 1,)``, ``items`` has shape ``(n,)``.

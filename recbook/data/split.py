@@ -30,7 +30,7 @@ class Split:
         user_ids: raw user ids by position; ``None`` means that positions are the ids.
         item_ids: raw item ids by position; ``None`` means that positions are the ids.
         num_dropped: rows that were left out of ``"val"`` and ``"test"``, because what may be
-            learned from says nothing of their user or item; see :mod:`recbook.data.splitting`.
+            learned from says nothing of their user or item; see :func:`recbook.data.random_split`.
 
     Raises:
         TypeError: on parts that are no :class:`Interactions`.

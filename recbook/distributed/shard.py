@@ -16,7 +16,7 @@ from recbook.sparse import sparse_product, sparse_rows
 
 __all__ = ["ADVICE", "Shard"]
 
-
+#: What to do where memory is too small.
 ADVICE = "use more processes on other machines, or a smaller embedding_dim"
 
 

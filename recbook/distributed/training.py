@@ -50,8 +50,8 @@ def train_sharded(
             they are there already, training goes on from the last epoch that all processes have.
 
     Returns:
-        One row an epoch: ``epoch``, ``loss``, ``seconds`` and, with a validation part, ``recall``,
-        ``precision``, ``ndcg`` and ``hit_rate``.
+        One row an epoch, with ``epoch``, ``loss``, ``seconds`` and, with a validation part,
+        ``recall``, ``precision``, ``ndcg`` and ``hit_rate``.
 
     Raises:
         TypeError: on what is no model, no part, or no number.
