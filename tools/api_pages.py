@@ -103,7 +103,8 @@ def entry(module: str, name: str, level: str = "##") -> str:
     thing = getattr(import_module(module), name)
     options = []
     if inspect.isclass(thing):
-        kind, options = "autoclass", [":members:"]
+        based = thing.__bases__ != (object,)
+        kind, options = "autoclass", [":members:", *[":show-inheritance:"] * based]
     elif inspect.isroutine(thing):
         kind = "autofunction"
     else:
