@@ -9,6 +9,7 @@ import inspect
 import pkgutil
 import re
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -78,6 +79,7 @@ def modules_within(package: ModuleType) -> Iterator[ModuleType]:
             yield import_module(f"{package.__name__}.{found.name}")
 
 
+@cache
 def in_source_order(module: ModuleType) -> list[str]:
     """Its public names as its source has them; those that it hands on, as their sources have them.
 
