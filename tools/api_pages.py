@@ -105,8 +105,9 @@ def entry(module: str, name: str, level: str = "##") -> str:
     thing = getattr(import_module(module), name)
     options = []
     if inspect.isclass(thing):
-        based = thing.__bases__ != (object,)
-        kind, options = "autoclass", [":members:", *[":show-inheritance:"] * based]
+        kind, options = "autoclass", [":members:"]
+        options += [":special-members: __call__"] * ("__call__" in vars(thing))
+        options += [":show-inheritance:"] * (thing.__bases__ != (object,))
     elif inspect.isroutine(thing):
         kind = "autofunction"
     else:
