@@ -40,15 +40,15 @@ def pages() -> dict[str, str]:
 
 def index() -> str:
     """The first page, which says what is where."""
-    tables = [
-        f"## {group}\n\n| Module | What is in it |\n|---|---|\n"
-        + "".join(
-            f"| [`recbook.{room}`]({room}.md) | {summary(room)} |\n" for room in rooms.split()
+    lists = [
+        f"## {group}\n\n"
+        + "\n".join(
+            f"[`recbook.{room}`]({room}.md)\n: {summary(room)}.\n" for room in rooms.split()
         )
         for group, rooms in GROUPS.items()
     ]
     top = "[`recbook`](recbook.md) itself has `save` and `load`.\n"
-    return "\n".join([HEAD, top, *tables])
+    return "\n".join([HEAD, top, *lists])
 
 
 def summary(room: str) -> str:
