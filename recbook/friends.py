@@ -41,7 +41,7 @@ def find_friends(split: Split, items: pd.DataFrame) -> pd.DataFrame:
             ``ml.items``.
 
     Returns:
-        A row for each of Ann, Bob, Cem and Dora: ``user_id``, ``films`` (outside the test part),
+        A row for each of Ann, Bob, Cem, Dora, with ``user_id``, ``films`` (outside the test part),
         ``genre``, ``share`` of their films that are of it, ``of_all`` films of all users, and how
         many films are ``hidden`` in the test part.
 

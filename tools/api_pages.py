@@ -26,7 +26,9 @@ GROUPS = {
     "To load, measure and train": (
         "data evaluation beyond_accuracy stats models graph sampling losses training recipes tuning"
     ),
-    "To keep, to share and to show": "saving checkpoint distributed ledger plotting testing",
+    "To keep, to share and to show": (
+        "saving checkpoint distributed ledger plotting friends testing"
+    ),
     "What the others stand on": "sparse ranking memory threads files checks",
 }
 ROOMS = " ".join(GROUPS.values()).split()
@@ -85,7 +87,7 @@ def in_source_order(module: ModuleType) -> list[str]:
 
     >>> from recbook import losses
     >>> in_source_order(losses)
-    ['bpr_loss', 'l2_penalty', 'softmax_loss', 'softmax_loss_in_blocks']
+    ['bpr_loss', 'softmax_loss', 'softmax_loss_in_blocks', 'l2_penalty']
     """
     order: dict[str, tuple[int, int]] = {}
     for line, node in enumerate(ast.parse(inspect.getsource(module)).body):
