@@ -18,6 +18,7 @@ ORDER = (
     "beyond_accuracy stats models checkpoint recipes training saving tuning distributed"
 ).split()
 ASIDE = {  # whom nothing in ORDER imports: the last module that each may lean on
+    "exercises": "checks",
     "plotting": "checks",
     "friends": "data",
     "ledger": "data",

@@ -31,6 +31,7 @@ import recbook
 import recbook.beyond_accuracy
 import recbook.data
 import recbook.evaluation
+import recbook.exercises
 import recbook.files
 import recbook.friends
 import recbook.graph
@@ -292,6 +293,20 @@ def matrix() -> Wrong:
         "not symmetric": one_way, "coordinates": train_adjacency(toy()).to_dense().to_sparse(),
         "SciPy's": toy().matrix, "edges": edge_index,
     }  # fmt: skip
+
+
+def text() -> Wrong:
+    return but(OTHERS, "text") | {"a number": 3.5, "a list": ["3.5"], "empty": ""}
+
+
+def nothing() -> Wrong:
+    """Of what a learner wrote, nothing is refused by an error."""
+    return {}
+
+
+def cases() -> Wrong:
+    case = recbook.exercises.Case((), 1, "")
+    return OTHERS | {"one": case, "pairs": [((), 1)], "empty": [], "a dict": {"0.1": case}}
 
 
 def instance() -> Wrong:
@@ -573,6 +588,13 @@ ENTRIES: dict[str, Entry] = {
         target=(held_out, part()),
         k=(value(2), count(1, 4)),
         block=(value(2), count()),
+    ),
+    # exercises
+    "is_right": entry(
+        recbook.exercises.is_right,
+        exercise=(value("0.1"), text),
+        answer=(value(abs), nothing),
+        cases=(value([recbook.exercises.Case((-1,), 1, "no sign")]), cases),
     ),
     # files, friends, ledger, memory, plotting
     "atomic_file": entry(
@@ -1003,6 +1025,7 @@ EXEMPT = {
     "best_items": "given scores by recommend, which checks all that is given",
     "RankingReport": "a record that evaluate makes",
     "Comparison": "a record that compare makes",
+    "Case": "a record that chapters make for is_right",
     "History": "a record that train makes",
     "Choice": "a record that tune makes",
     "MovieLens": "a record that load_movielens_100k makes",

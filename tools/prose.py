@@ -24,7 +24,8 @@ EQUATIONS = {
 }
 # Numbers that name something by their place: they are checked by who follows them, not here.
 NAMES = re.compile(
-    r"^\#+ \d+|^\*\*\d+\*\*(?= \*\()|MovieLens-\d+\w|^\s*\d+\. (?=\S)|\b\d+(?:\.\d+){2,}"
+    r"^\#+ \d+|^\*[A-Z][a-z ]+, (?:easy|medium|hard), \d+ minutes"  # how long an exercise may take
+    r"|^\*\*\d+\*\*(?= \*\()|MovieLens-\d+\w|^\s*\d+\. (?=\S)|\b\d+(?:\.\d+){2,}"
     r"|\b(?:chapters?|figures?|equations?|exercises?|sections?|tables?|appendix"
     r"|flaw|layer|seed|CC BY|Python|version)"
     r" \(?\d+(?:\.\d+)?(?:(?:, | and | to | or |, and )\(?\d+(?:\.\d+)?\b)*"
