@@ -10,6 +10,7 @@ import copy
 import inspect
 import math
 import sys
+import time
 import traceback
 import tracemalloc
 from collections import Counter
@@ -24,7 +25,7 @@ from torch import Tensor
 
 __all__ = ["Case", "is_right"]
 
-_LINES = 1_000_000  # of Python, after which a loop is taken for one that never ends
+_LINES, _SECONDS = 1_000_000, 10  # after which a loop is taken for one that never ends
 _ROOM = 10_000  # numbers for which any function may need room
 _TOLERANCE = 1e-5  # of decimals: relative, absolute below 1
 
@@ -151,13 +152,13 @@ def _run(answer: Any, given: tuple[Any, ...], case: Case) -> Any:
     if not callable(answer):
         return _plain(answer)
     most = _LINES if case.work is None else case.work
-    count, before = 0, sys.gettrace()
+    count, before, end = 0, sys.gettrace(), time.monotonic() + _SECONDS
 
     def trace(frame: FrameType, event: str, arg: Any) -> Any:
         nonlocal count
         count += 1
-        if count > most:
-            raise _StoppedError(f"it ran more than {most:,} lines, which may never end")
+        if count > most or time.monotonic() > end:
+            raise _StoppedError(f"it ran {count:,} lines of Python and did not end")
         return trace
 
     if case.work is not None:
@@ -165,9 +166,8 @@ def _run(answer: Any, given: tuple[Any, ...], case: Case) -> Any:
     sys.settrace(trace)
     try:
         got = answer(*given)
-        if isinstance(case.expected, dict) and isinstance(got, pd.Series):
-            got = got.to_dict()
-        return _plain(got)
+        if isinstance(got, Iterator):
+            got = list(islice(got, _LINES))
     finally:
         sys.settrace(before)
         if case.work is not None:
@@ -175,6 +175,9 @@ def _run(answer: Any, given: tuple[Any, ...], case: Case) -> Any:
             tracemalloc.stop()
             if held > most + _ROOM:
                 raise _StoppedError(f"it held room for {held:,} numbers at once")
+    if isinstance(case.expected, dict) and isinstance(got, pd.Series):
+        got = got.to_dict()
+    return _plain(got)
 
 
 def _plain(value: Any) -> Any:
