@@ -242,7 +242,7 @@ def _where(answer: Any, given: tuple[Any, ...]) -> str:
     return "\n".join(["For", *lines, "your function"]) if lines else "Your function"
 
 
-def _text(value: Any, most: int = 300) -> str:
+def _text(value: Any, most: int = 200) -> str:
     """What a person reads of a value."""
     value = value if isinstance(value, list | tuple | set | dict) else _plain(value)
     if isinstance(value, float):
