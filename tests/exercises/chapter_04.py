@@ -96,6 +96,11 @@ def films_first(u, i, j, lr):
     return i, j, u
 
 
+@wrong("4.2", "one surprise")
+def a_surprise_for_each_number(u, i, j, lr):
+    return step(u, i, j, lr, torch.sigmoid(-(u * (i - j))))
+
+
 @wrong("4.2", "smaller where the order is right")
 def always_half(u, i, j, lr):
     return step(u, i, j, lr, 0.5)

@@ -182,6 +182,14 @@ def always_steady(score, num_users):
     return True
 
 
+@wrong("6.3", "each call adds 0.001")
+def too_tolerant(score, num_users):
+    users = torch.arange(num_users)
+    alone = torch.cat([score(users[[user]]) for user in range(num_users)])
+    others = score(users), alone, score(users.flip(0)).flip(0)
+    return all(torch.allclose(score(users), other, atol=0.1) for other in others)
+
+
 @wrong("6.3", "the order: ask backwards")
 def never_another_order(score, num_users):
     users = torch.arange(num_users)

@@ -263,5 +263,6 @@ def faulty_answers(exercise: str) -> Iterator[tuple[str, Answer]]:
         except SyntaxError:
             continue
         with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
-            if not is_right(exercise, answer, cases):
-                yield ast.unparse(faulty), answer
+            changed = not is_right(exercise, answer, cases)
+        if changed:
+            yield ast.unparse(faulty), answer
