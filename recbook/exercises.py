@@ -1,4 +1,4 @@
-"""Exercises: is a learner's answer right, and where it is not, what may the mistake be?
+"""Exercises: whether a learner's answer is right and, where it is not, what the mistake may be.
 
 A chapter shows its check: a call of :func:`is_right` with a few :class:`Case`. What a learner wrote
 may fail, run for ever or return anything, and what is right is taken in whatever form it comes.

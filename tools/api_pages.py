@@ -27,7 +27,7 @@ GROUPS = {
         "data evaluation beyond_accuracy stats models graph sampling losses training recipes tuning"
     ),
     "To keep, to share and to show": (
-        "saving checkpoint distributed ledger plotting friends testing"
+        "saving checkpoint distributed ledger plotting friends exercises testing"
     ),
     "What the others stand on": "sparse ranking memory threads files checks",
 }
