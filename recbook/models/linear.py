@@ -204,7 +204,7 @@ class GFCF(BaseRecommender):
 
     Reference: Shen et al., How Powerful is Graph Convolution for Recommendation?, CIKM 2021,
     equation 14; the defaults are its settings for Gowalla. A smaller matrix wants fewer: on
-    MovieLens-100K validation chooses 32 (chapter 9).
+    MovieLens-100K validation chooses 32 (chapter 16).
 
     >>> train = Interactions.from_pairs([0, 0, 1, 1, 2], [0, 1, 0, 2, 1])
     >>> GFCF(num_frequencies=1).fit(train).recommend([2], k=1, exclude=train).tolist()
