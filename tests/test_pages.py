@@ -19,7 +19,6 @@ TO_LINK = {
     "04_bpr",
     "07_lightgcn",
     "08_results",
-    "09_simple_models",
     "10_what_moves_the_needle",
     "11_time_cold_start_popularity",
     "12_scale",
