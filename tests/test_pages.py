@@ -18,7 +18,6 @@ TO_LINK = {
     "00_first_list",
     "04_bpr",
     "07_lightgcn",
-    "08_results",
     "10_what_moves_the_needle",
     "11_time_cold_start_popularity",
     "12_scale",
