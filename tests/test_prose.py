@@ -34,6 +34,7 @@ UNBOUND = {
     "10_what_moves_the_needle": 1,
     "11_time_cold_start_popularity": 1,
     "12_scale": 1,
+    "15_measures_that_mislead": 1,
     "16_lightgcn_as_a_filter": 1,
     "17_searched_alike": 1,
     "18_what_a_list_is_like": 1,

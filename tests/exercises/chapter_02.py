@@ -195,6 +195,97 @@ def ranks_from_0(recommended, relevant, k):
     return sum(1 / math.log2(r + 1) for r, i in enumerate(recommended[:k]) if i in relevant)
 
 
+# 2.4 ----------------------------------------------------------------------------------------------
+
+
+@domain("2.4")
+def _(rng: np.random.Generator) -> tuple[Any, ...]:
+    users = int(rng.integers(1, 5))
+    lists = [rng.choice(20, size=4, replace=False).tolist() for _ in range(users)]
+    for shown in lists:
+        chance = rng.integers(5)
+        if chance == 0:
+            shown[3] = shown[rng.integers(3)]
+        elif chance < 4:
+            shown[rng.integers(4) :] = []
+            shown += [-1] * (4 - len(shown))
+        if chance == 3:
+            shown[rng.integers(4)] = 7
+    return lists, [set(rng.choice(20, size=3, replace=False).tolist()) for _ in lists]
+
+
+def is_broken(shown, films):
+    end = shown.index(-1) if -1 in shown else len(shown)
+    listed = shown[:end]
+    return any(f != -1 for f in shown[end:]) or len({*listed} - films) < len(listed)
+
+
+@right("2.4")
+def in_a_list(lists, seen):
+    return [user for user, shown in enumerate(lists) if is_broken(shown, seen[user])]
+
+
+@right("2.4")
+def film_by_film(lists, seen):
+    broken = set()
+    for user, (shown, films) in enumerate(zip(lists, seen, strict=True)):
+        met, over = set(), False
+        for film in shown:
+            if film == -1:
+                over = True
+            elif over or film in met or film in films:
+                broken.add(user)
+            met.add(film)
+    return broken
+
+
+@right("2.4")
+def with_numpy_masks(lists, seen):
+    shown = np.array(lists)
+    holes = ((shown[:, :-1] == -1) & (shown[:, 1:] != -1)).any(1)
+    known = np.array(
+        [np.isin(row, list(films)).any() for row, films in zip(shown, seen, strict=True)]
+    )
+    kept = [row[row >= 0] for row in shown]
+    twice = np.array([len(np.unique(row)) < len(row) for row in kept])
+    return np.flatnonzero(holes | known | twice)
+
+
+@wrong("2.4", "film 4 is shown twice")
+def only_seen(lists, seen):
+    return {user for user, shown in enumerate(lists) if seen[user].intersection(shown)}
+
+
+@wrong("2.4", "-1 may fill the end")
+def minus_one_is_a_film(lists, seen):
+    return {u for u, shown in enumerate(lists) if len({*shown} - seen[u]) < len(shown)}
+
+
+@wrong("2.4", "a film comes after a -1")
+def forgets_holes(lists, seen):
+    return in_a_list([sorted(shown, reverse=True) for shown in lists], seen)
+
+
+@wrong("2.4", "seen by this user")
+def seen_by_anybody(lists, seen):
+    return in_a_list(lists, [set().union(*seen) for _ in seen])
+
+
+@wrong("2.4", "user 1 has seen film 5")
+def whole_lists(lists, seen):
+    return {user for user, shown in enumerate(lists) if not is_broken(shown, seen[user])} - {0}
+
+
+@wrong("2.4", "gave\n    [False]")
+def one_for_each(lists, seen):
+    return [is_broken(shown, films) for shown, films in zip(lists, seen, strict=True)]
+
+
+@wrong("2.4", "gave\n    0")
+def how_many(lists, seen):
+    return len(in_a_list(lists, seen))
+
+
 # 2.5 ----------------------------------------------------------------------------------------------
 
 
@@ -212,8 +303,8 @@ def with_sklearn(likes, m):
     np.fill_diagonal(near, -1)
     points = np.zeros_like(x)
     for user, row in enumerate(near):
-        for friend in np.argsort(-row, kind="stable")[:m]:
-            points[user] += row[friend] * x[friend]
+        for other in np.argsort(-row, kind="stable")[:m]:
+            points[user] += row[other] * x[other]
     return points
 
 
@@ -227,8 +318,8 @@ def slowly(likes, m):
             shared = sum(a * b for a, b in zip(mine, theirs, strict=True))
             if u != v:
                 near.append((-shared / math.sqrt(max(sum(mine) * sum(theirs), 1)), v))
-        friends = sorted(near)[:m]
-        points.append([sum(-c * rows[v][f] for c, v in friends) for f in range(len(mine))])
+        nearest = sorted(near)[:m]
+        points.append([sum(-c * rows[v][f] for c, v in nearest) for f in range(len(mine))])
     return points
 
 
@@ -240,11 +331,11 @@ def with_weights(likes, m):
     return (near * (place < m)) @ likes.double()
 
 
-def friends(likes, m, own=-1.0, near=None, gives=None):
+def neighbours(likes, m, own=-1.0, near=None, gives=None):
     near = torch.nan_to_num(cosine(likes)) if near is None else near
-    value, friend = near.fill_diagonal_(own).sort(dim=1, descending=True, stable=True)
+    value, other = near.fill_diagonal_(own).sort(dim=1, descending=True, stable=True)
     gives = value if gives is None else gives
-    return sum(gives[:, n : n + 1] * likes[friend[:, n]] for n in range(m))
+    return sum(gives[:, n : n + 1] * likes[other[:, n]] for n in range(m))
 
 
 def cosine(likes):
@@ -252,44 +343,44 @@ def cosine(likes):
     return likes @ likes.T / (degree[:, None] * degree).sqrt()
 
 
-@wrong("2.5", "the one friend is another user")
-def own_friend(likes, m):
-    return friends(likes, m, own=2.0)
+@wrong("2.5", "the one neighbour is another user")
+def own_neighbour(likes, m):
+    return neighbours(likes, m, own=2.0)
 
 
 @wrong("2.5", "not NaN")
 def without_films(likes, m):
-    return friends(likes, m, near=cosine(likes))
+    return neighbours(likes, m, near=cosine(likes))
 
 
 @wrong("2.5", "expected\n    [[0.8165, 0.8165, 0.8165, 0]")
 def shared_films(likes, m):
-    return friends(likes, m, near=likes @ likes.T)
+    return neighbours(likes, m, near=likes @ likes.T)
 
 
-@wrong("2.5", "the one friend is another user")
+@wrong("2.5", "the one neighbour is another user")
 def everybody(likes, m):
     return torch.nan_to_num(cosine(likes)).fill_diagonal_(0) @ likes
 
 
-@wrong("2.5", "the one friend is another user")
+@wrong("2.5", "the one neighbour is another user")
 def all_count_one(likes, m):
-    return friends(likes, m, gives=torch.ones(len(likes), len(likes)))
+    return neighbours(likes, m, gives=torch.ones(len(likes), len(likes)))
 
 
-@wrong("2.5", "the one friend is another user")
+@wrong("2.5", "the one neighbour is another user")
 def jaccard(likes, m):
     shared, degree = likes @ likes.T, likes.sum(1)
-    return friends(likes, m, near=shared / (degree[:, None] + degree - shared).clamp(min=1))
+    return neighbours(likes, m, near=shared / (degree[:, None] + degree - shared).clamp(min=1))
 
 
-@wrong("2.5", "each friend's films get that friend's cosine")
-def mean_of_friends(likes, m):
-    return friends(likes, m) / m
+@wrong("2.5", "each neighbour's films get that one's cosine")
+def mean_of_neighbours(likes, m):
+    return neighbours(likes, m) / m
 
 
 @wrong("2.5", "changed what it was given")
 def in_place(likes, m):
-    points = friends(likes, m)
+    points = neighbours(likes, m)
     likes /= 2
     return points
