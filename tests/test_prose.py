@@ -26,7 +26,7 @@ UNBOUND = {
     "01_dataset": 1,
     "02_ranking": 1,
     "03_matrix_factorization": 1,
-    "04_bpr": 2,
+    "04_bpr": 1,
     "05_graph_neural_networks": 1,
     "06_ngcf": 1,
     "07_lightgcn": 1,
@@ -40,6 +40,7 @@ UNBOUND = {
     "18_what_a_list_is_like": 1,
     "19_large_catalogues": 1,
     "20_several_machines": 1,
+    "21_negatives": 1,
 }
 
 
