@@ -23,6 +23,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 from torch import Tensor
 
+from recbook.checks import check_kind
+
 __all__ = ["Case", "is_right"]
 
 _LINES, _SECONDS = 1_000_000, 10  # after which a loop is taken for one that never ends
@@ -81,11 +83,12 @@ def is_right(exercise: str, answer: object, cases: Sequence[Case]) -> bool:
     Hint: twice the number.
     False
     """
-    if not isinstance(exercise, str) or not exercise:
-        kind = ValueError if exercise == "" else TypeError
-        raise kind(f"got exercise={exercise!r}, expected its number as a text, such as '3.5'")
-    if not isinstance(cases, list | tuple) or not all(isinstance(case, Case) for case in cases):
-        raise TypeError(f"got cases of type {type(cases).__name__}, expected a list of Case")
+    check_kind("exercise", exercise, str, hint="its number, such as '3.5'")
+    if not exercise:
+        raise ValueError("got exercise='', expected its number, such as '3.5'")
+    check_kind("cases", cases, (list, tuple))
+    for number, case in enumerate(cases):
+        check_kind(f"cases[{number}]", case, Case)
     if not cases:
         raise ValueError("got no cases, expected one or more")
     for number, case in enumerate(cases):

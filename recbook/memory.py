@@ -104,8 +104,7 @@ def peak_tensor_bytes(step: Callable[[], object]) -> int:
     >>> peak_tensor_bytes(lambda: x + 1), peak_tensor_bytes(lambda: (x + 1) * 2 + 3)
     (4000, 8000)
     """
-    if not callable(step):
-        raise TypeError(f"got step={step!r}, expected a function without arguments")
+    check_kind("step", step, Callable, hint="a function without arguments")
     with _Alive() as alive:
         step()
     return alive.peak

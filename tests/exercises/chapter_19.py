@@ -71,44 +71,42 @@ def looks_everywhere(cells, k):
     return ordered(items, k), len(items)
 
 
+def best_first(cells):
+    return sorted(cells, key=lambda cell: -cell[0])
+
+
+def searched(cells, k, enough):
+    """An answer that goes through the cells until, with k items, ``enough(found, bound)``."""
+    found = []
+    for bound, items in cells:
+        if len(found) >= k and enough(found, bound):
+            break
+        found = found + items
+    return ordered(found, k), len(found)
+
+
+def last_of(found, k):
+    return sorted(found, reverse=True)[k - 1][0]
+
+
 @wrong("19.1", "0.9 may hide behind a bound")
 def stops_when_full(cells, k):
-    found = []
-    for _, items in sorted(cells, key=lambda cell: -cell[0]):
-        if len(found) >= k:
-            break
-        found += items
-    return ordered(found, k), len(found)
+    return searched(best_first(cells), k, lambda found, bound: True)
 
 
 @wrong("19.1", "an equal score at a lower position comes first, so look")
 def stops_at_a_tie(cells, k):
-    found = []
-    for bound, items in sorted(cells, key=lambda cell: -cell[0]):
-        if len(found) >= k and sorted(found, reverse=True)[k - 1][0] >= bound:
-            break
-        found = found + items
-    return ordered(found, k), len(found)
+    return searched(best_first(cells), k, lambda found, bound: last_of(found, k) >= bound)
 
 
 @wrong("19.1", "0.2 is not above 0.8")
 def best_against_bound(cells, k):
-    found = []
-    for bound, items in sorted(cells, key=lambda cell: -cell[0]):
-        if len(found) >= k and max(found)[0] > bound:
-            break
-        found = found + items
-    return ordered(found, k), len(found)
+    return searched(best_first(cells), k, lambda found, bound: max(found)[0] > bound)
 
 
 @wrong("19.1", "0.9 is above the bound 0.6")
 def in_the_given_order(cells, k):
-    found = []
-    for bound, items in cells:
-        if len(found) >= k and sorted(found, reverse=True)[k - 1][0] > bound:
-            break
-        found = found + items
-    return ordered(found, k), len(found)
+    return searched(cells, k, lambda found, bound: last_of(found, k) > bound)
 
 
 @wrong("19.1", "an equal score at a lower position comes first")
