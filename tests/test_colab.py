@@ -34,6 +34,15 @@ def test_bootstrap_is_the_same_everywhere_and_short() -> None:
     assert len(bootstrap.splitlines()) <= 6
 
 
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_what_only_sets_up_or_draws_is_folded_on_the_site(chapter: Path) -> None:
+    cells = nbformat.read(chapter, as_version=4).cells
+    bootstrap, imports, *others = [cell for cell in cells if cell.cell_type == "code"]
+    drawings = [c for c in others if c.source.startswith("fig") and "plt.show()" in c.source]
+    for cell in (bootstrap, imports, *drawings):
+        assert {"hide-input", "hide-cell"} & {*cell.metadata.get("tags", [])}, cell.source
+
+
 def test_bootstrap_does_nothing_where_recbook_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("it installs something"))
     exec(first_cell(CHAPTERS[0], "code"), {})
