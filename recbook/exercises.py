@@ -23,9 +23,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 from torch import Tensor
 
-from recbook.checks import check_kind
+from recbook.checks import check_count, check_kind, check_number
 
-__all__ = ["Case", "is_right"]
+__all__ = ["Case", "compare_guess", "is_right"]
 
 _LINES, _SECONDS = 1_000_000, 10  # after which a loop is taken for one that never ends
 _ROOM = 10_000  # numbers for which any function may need room
@@ -98,6 +98,37 @@ def is_right(exercise: str, answer: object, cases: Sequence[Case]) -> bool:
             return False
     print("Right.")
     return True
+
+
+def compare_guess(guess: object, value: float, digits: int = 3) -> None:
+    """Print what came out beside what the reader had guessed before.
+
+    Args:
+        guess: the reader's number; ``...`` and ``None`` say that there is none.
+        value: what came out.
+        digits: decimals to show.
+
+    Raises:
+        TypeError, ValueError: where ``value`` is no finite number, or ``digits`` not 0 to 15; never
+            for a guess.
+
+    >>> compare_guess(0.2, 0.31342)
+    It is 0.313. You said 0.2, which is 0.113 too low.
+    >>> compare_guess(..., 52, digits=0)
+    It is 52. (Put your guess in place of the dots, and run both cells again.)
+    """
+    value = check_number("value", value)
+    check_count("digits", digits, 0, 15)
+    told = f"It is {value:.{digits}f}."
+    guess = _plain(guess)
+    if guess is None or guess is ...:
+        print(told, "(Put your guess in place of the dots, and run both cells again.)")
+    elif not isinstance(guess, Real) or isinstance(guess, bool) or math.isnan(guess):
+        print(told, f"You said {_text(guess)}, which is no number.")
+    else:
+        off = round(float(guess) - value, digits)
+        way = f"{abs(off):.{digits}f} too {'high' if off > 0 else 'low'}" if off else "right"
+        print(told, f"You said {_text(guess)}, which is {way}.")
 
 
 def _fault(answer: Any, case: Case, first: bool) -> str:

@@ -590,6 +590,12 @@ ENTRIES: dict[str, Entry] = {
         block=(value(2), count()),
     ),
     # exercises
+    "compare_guess": entry(
+        recbook.exercises.compare_guess,
+        guess=(value(0.2), nothing),
+        value=(value(0.3), number()),
+        digits=(value(3), count(0, 15)),
+    ),
     "is_right": entry(
         recbook.exercises.is_right,
         exercise=(value("0.1"), text),

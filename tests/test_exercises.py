@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
-from recbook.exercises import Case, is_right
+from recbook.exercises import Case, compare_guess, is_right
 
 NAN, INF = math.nan, math.inf
 ROWS = [[1.0, 2.0], [3.0, 4.0]]
@@ -166,3 +166,21 @@ def test_work_is_limited(capsys: pytest.CaptureFixture[str]) -> None:
 def test_no_cases(cases: Any) -> None:
     with pytest.raises((TypeError, ValueError), match="expected"):
         is_right("0.1", max, cases)
+
+
+@pytest.mark.parametrize(
+    ("guess", "says"),
+    [
+        (0.25, "You said 0.25, which is 0.063 too low."), ([0.3], "no number"),
+        (1, "You said 1, which is 0.687 too high."), (np.float32(0.5), "0.187 too high"),
+        (0.3131, "You said 0.3131, which is right."), (torch.tensor(0.5), "0.187 too high"),
+        ("half", "You said 'half', which is no number."), (True, "no number"), (NAN, "no number"),
+        (INF, "inf too high"), (..., "in place of the dots"), (None, "in place of the dots"),
+    ],
+)  # fmt: skip
+def test_a_guess_is_compared_whatever_it_is(
+    guess: object, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    compare_guess(guess, 0.31342)
+    told = capsys.readouterr().out
+    assert told.startswith("It is 0.313. ") and says in told

@@ -26,7 +26,7 @@ EQUATIONS = {
 NAMES = re.compile(
     r"^\#+ \d+|^\*[A-Z][a-z ]+, (?:easy|medium|hard), \d+ minutes"  # how long an exercise may take
     r"|^\*\*\d+\*\*(?= \*\()|MovieLens-\d+\w|^\s*\d+\. (?=\S)|\b\d+(?:\.\d+){2,}"
-    r"|\b(?:chapters?|figures?|equations?|exercises?|sections?|tables?|appendix"
+    r"|\b(?:chapters?|figures?|equations?|exercises?|questions?|sections?|tables?|appendix"
     r"|flaw|layer|seed|CC BY|Python|version)"
     r" \(?\d+(?:\.\d+)?(?:(?:, | and | to | or |, and )\(?\d+(?:\.\d+)?\b)*"
     rf"|\((?:{'|'.join(map(re.escape, sorted(EQUATIONS)))})\)|(?<![\w.,])(?:19|20)\d\d\b(?![,.]\d)",
