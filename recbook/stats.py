@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from recbook.checks import (
@@ -27,6 +29,7 @@ __all__ = [
     "bootstrap_interval",
     "compare",
     "compare_splits",
+    "comparison_table",
     "holm",
     "t_interval",
     "verdicts",
@@ -260,7 +263,7 @@ def holm(p_values: Sequence[float] | np.ndarray) -> list[float]:
     return [float(p) for p in adjusted]
 
 
-def verdicts(comparisons: Mapping[str, Comparison], alpha: float = 0.05) -> dict[str, str]:
+def verdicts(comparisons: Mapping[Any, Comparison], alpha: float = 0.05) -> dict[Any, str]:
     """What a family of comparisons allows to be said, in one word each, after Holm's correction.
 
     ``"ahead"`` or ``"behind"`` where the difference is not chance, ``"level"`` where it is surely
@@ -293,6 +296,40 @@ def verdicts(comparisons: Mapping[str, Comparison], alpha: float = 0.05) -> dict
         else:
             words.append("level" if p_level < alpha else "open")
     return dict(zip(comparisons, words, strict=True))
+
+
+def comparison_table(comparisons: Mapping[Any, Comparison], alpha: float = 0.05) -> pd.DataFrame:
+    """A family of comparisons as a table, with Holm's p and the word of :func:`verdicts`.
+
+    Args:
+        comparisons: all that were made, by name; tuples as names make an index of several levels.
+        alpha: how often one or more of the family may be wrong.
+
+    Returns:
+        A row for each comparison, with the columns ``difference``, ``from`` and ``to`` (the ends of
+        its interval, which is not corrected), ``Holm's p`` and ``verdict``.
+
+    Raises:
+        TypeError: on what are no comparisons.
+        ValueError: where there is none, or on an alpha that is no share.
+
+    >>> comparison_table({"EASE": Comparison(0.01, 0.004, 0.016, 0.001, 0.9)})
+          difference   from     to  Holm's p verdict
+    EASE        0.01  0.004  0.016     0.001   ahead
+    """
+    said = verdicts(comparisons, alpha)
+    found = list(comparisons.values())
+    columns = {
+        "difference": [one.difference for one in found],
+        "from": [one.low for one in found],
+        "to": [one.high for one in found],
+        "Holm's p": holm([one.p_value for one in found]),
+        "verdict": list(said.values()),
+    }
+    names = list(comparisons)
+    several = all(isinstance(name, tuple) for name in names)
+    index = pd.MultiIndex.from_tuples(names) if several else pd.Index(names, tupleize_cols=False)
+    return pd.DataFrame(columns, index)
 
 
 def _resampled_means(values: np.ndarray, num_resamples: int, seed: int) -> np.ndarray:

@@ -438,6 +438,10 @@ def without(kind: Kind, *names: str) -> Kind:
 # The table ----------------------------------------------------------------------------------------
 
 TRAIN = (toy, part())
+COMPARISONS = (
+    lambda: {"EASE": COMPARISON},
+    lambda: OTHERS | {"empty": {}, "numbers": {"EASE": 0.1}, "a list": [COMPARISON]},
+)
 ENTRIES: dict[str, Entry] = {
     # beyond_accuracy
     "coverage": entry(
@@ -803,13 +807,11 @@ ENTRIES: dict[str, Entry] = {
             lambda: but(numbers(), "one") | {"negative": [-0.1], "a percentage": [5.0]},
         ),
     ),
+    "comparison_table": entry(
+        recbook.stats.comparison_table, comparisons=COMPARISONS, alpha=(value(0.05), share())
+    ),
     "verdicts": entry(
-        recbook.stats.verdicts,
-        comparisons=(
-            lambda: {"EASE": COMPARISON},
-            lambda: OTHERS | {"empty": {}, "numbers": {"EASE": 0.1}, "a list": [COMPARISON]},
-        ),
-        alpha=(value(0.05), share()),
+        recbook.stats.verdicts, comparisons=COMPARISONS, alpha=(value(0.05), share())
     ),
     # models
     "MatrixFactorization": entry(

@@ -13,6 +13,7 @@ from recbook.stats import (
     bootstrap_interval,
     compare,
     compare_splits,
+    comparison_table,
     holm,
     t_interval,
     verdicts,
@@ -239,6 +240,24 @@ def test_the_margin_over_users_by_brute_force() -> None:
     assert compare(report(-gain), report(np.zeros(400)), margin=0.006).p_level == pytest.approx(
         expected, abs=0.02
     )
+
+
+def test_a_table_of_a_family_holds_what_was_compared() -> None:
+    family = {
+        "sure": Comparison(0.02, 0.01, 0.03, 0.001, 0.9),
+        "lost": Comparison(-0.02, -0.03, -0.01, 0.002, 0.9),
+        "close": Comparison(0.001, -0.002, 0.004, 0.4, 0.001),
+    }
+    table = comparison_table(family)
+    assert table.loc["lost"].tolist() == [-0.02, -0.03, -0.01, 0.004, "behind"]
+    assert table["verdict"].to_dict() == verdicts(family)
+    assert table["Holm's p"].tolist() == holm([0.001, 0.002, 0.4])
+    assert table["difference"].dtype == float and list(table.index) == list(family)
+    by_data = {("recall", name): one for name, one in family.items()}
+    assert comparison_table(by_data).index.nlevels == 2
+    assert comparison_table(by_data, alpha=0.001).loc[("recall", "lost"), "verdict"] == "open"
+    mixed = {("recall", "sure"): family["sure"], "all": family["close"]}
+    assert list(comparison_table(mixed).index) == list(mixed)
 
 
 def test_verdicts_of_a_family() -> None:
