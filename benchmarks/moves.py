@@ -3,11 +3,12 @@
 `python -m benchmarks.moves 04 07`, or without numbers for all chapters, executes each as other
 processors and other numbers of threads would, which add up floats in another order. Of the cells
 that may differ a little it stores how far their decimal numbers lie from the committed ones at
-most, in moves.json, which the chapters quote.
+most, in moves.json, which the chapters quote, and how many seconds the chapter took on one thread.
 """
 
 import json
 import sys
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -46,11 +47,14 @@ def moves(committed: NotebookNode, fresh: NotebookNode) -> dict[str, float]:
 
 
 def measure(path: Path) -> dict[str, object]:
-    """The largest move of each cell in any of the variants, and the largest of all."""
-    committed = nbformat.read(path, as_version=4)
-    each = [moves(committed, run(path, variant)) for variant in VARIANTS]
+    """The largest move of each cell in any variant, the largest of all, the second's seconds."""
+    committed, each, seconds = nbformat.read(path, as_version=4), [], []
+    for variant in VARIANTS:
+        start = time.perf_counter()
+        each.append(moves(committed, run(path, variant)))
+        seconds.append(round(time.perf_counter() - start))
     cells = {cell: round(max(one[cell] for one in each), 4) for cell in each[0]}
-    return {"largest": max(cells.values(), default=0.0), "cells": cells}
+    return {"largest": max(cells.values(), default=0.0), "cells": cells, "seconds": seconds[1]}
 
 
 if __name__ == "__main__":
