@@ -18,12 +18,9 @@ TO_LINK = {
     "00_first_list",
     "04_bpr",
     "07_lightgcn",
-    "10_what_moves_the_needle",
     "11_time_cold_start_popularity",
     "12_scale",
-    "17_searched_alike",
     "18_what_a_list_is_like",
-    "19_large_catalogues",
     "20_several_machines",
 }
 # The styles of figures are not what a chapter is about.
