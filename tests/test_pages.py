@@ -14,7 +14,7 @@ from tools.prose import BOOK, markdown
 PAGES = sorted((BOOK / "api").glob("*.md"))
 LINK = re.compile(r"\[(?P<text>[^]\n]*)\]\((?P<file>[^)#\s]*)#?(?P<place>[^)\s]*)\)")
 # Chapters whose names of recbook are not linked yet. This may only shrink.
-TO_LINK = {
+TO_LINK: set[str] = {
     "04_bpr",
     "07_lightgcn",
     "11_time_cold_start_popularity",

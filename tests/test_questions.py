@@ -9,12 +9,24 @@ from tests.exercises.machinery import CHAPTERS, cells
 
 WORDS = 3000  # of text, beside exercises, questions and references
 # Chapters that have no questions yet, and chapters that are too long. Both may only shrink.
-TO_ASK = {path.stem for path in CHAPTERS} - {
-    "10_what_moves_the_needle",
-    "17_searched_alike",
-    "19_large_catalogues",
+TO_ASK: set[str] = {
+    "04_bpr",
+    "05_graph_neural_networks",
+    "06_ngcf",
+    "07_lightgcn",
+    "08_results",
+    "09_simple_models",
+    "11_time_cold_start_popularity",
+    "12_scale",
+    "15_measures_that_mislead",
+    "16_lightgcn_as_a_filter",
+    "18_what_a_list_is_like",
+    "20_several_machines",
+    "21_negatives",
 }
-TOO_LONG = {"05_graph_neural_networks"}
+TOO_LONG: set[str] = {
+    "05_graph_neural_networks",
+}
 QUESTION = re.compile(
     r"\*\*Question (?P<number>\d+\.\d+)\.\*\* [^<]+?\?[^<]*?"
     r"(?P<choices>(?:\n\n<details>.*?</details>)+)",
