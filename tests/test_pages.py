@@ -16,7 +16,6 @@ LINK = re.compile(r"\[(?P<text>[^]\n]*)\]\((?P<file>[^)#\s]*)#?(?P<place>[^)\s]*
 # Chapters whose names of recbook are not linked yet. This may only shrink.
 TO_LINK: set[str] = {
     "07_lightgcn",
-    "11_time_cold_start_popularity",
     "12_scale",
     "18_what_a_list_is_like",
     "20_several_machines",

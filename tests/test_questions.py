@@ -12,9 +12,6 @@ WORDS = 3000  # of text, beside exercises, questions and references
 TO_ASK: set[str] = {
     "06_ngcf",
     "07_lightgcn",
-    "08_results",
-    "09_simple_models",
-    "11_time_cold_start_popularity",
     "12_scale",
     "15_measures_that_mislead",
     "16_lightgcn_as_a_filter",
