@@ -15,7 +15,6 @@ TO_ASK: set[str] = {
     "12_scale",
     "15_measures_that_mislead",
     "16_lightgcn_as_a_filter",
-    "18_what_a_list_is_like",
     "20_several_machines",
     "21_negatives",
 }
