@@ -14,7 +14,6 @@ TO_ASK: set[str] = {
     "07_lightgcn",
     "12_scale",
     "15_measures_that_mislead",
-    "16_lightgcn_as_a_filter",
     "20_several_machines",
     "21_negatives",
 }
