@@ -17,7 +17,6 @@ LINK = re.compile(r"\[(?P<text>[^]\n]*)\]\((?P<file>[^)#\s]*)#?(?P<place>[^)\s]*
 TO_LINK: set[str] = {
     "07_lightgcn",
     "12_scale",
-    "20_several_machines",
 }
 # The styles of figures are not what a chapter is about.
 NOT_LINKED = {"COLORS", "MARKERS", "draw_bipartite", "set_style"}

@@ -14,7 +14,6 @@ TO_ASK: set[str] = {
     "07_lightgcn",
     "12_scale",
     "15_measures_that_mislead",
-    "20_several_machines",
     "21_negatives",
 }
 TOO_LONG: set[str] = set()
