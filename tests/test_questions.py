@@ -13,7 +13,6 @@ TO_ASK: set[str] = {
     "06_ngcf",
     "07_lightgcn",
     "12_scale",
-    "15_measures_that_mislead",
     "21_negatives",
 }
 TOO_LONG: set[str] = set()
