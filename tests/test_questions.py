@@ -12,7 +12,6 @@ WORDS = 3000  # of text, beside exercises, questions and references
 TO_ASK: set[str] = {
     "06_ngcf",
     "07_lightgcn",
-    "21_negatives",
 }
 TOO_LONG: set[str] = set()
 QUESTION = re.compile(
