@@ -19,7 +19,7 @@ from experiments.summaries import (
     mean_report,
     over_seeds_and_users,
     over_splits,
-    rounded,
+    trials_to_json,
 )
 from recbook.evaluation import RankingReport
 from recbook.stats import Comparison, compare, compare_splits
@@ -91,13 +91,7 @@ def search_all(
         reports[name] = [refitted[cell] for cell in own]
         splits[name] = over_splits(reports[name]) | {
             "chosen": [chosen[cell] for cell in own],
-            "trials": [
-                [
-                    row["settings"] | rounded({m: row[m] for m in ("recall", "seconds")})
-                    for row in rows
-                ]
-                for rows in (trials[cell] for cell in own)
-            ],
+            "trials": [trials_to_json(trials[cell]) for cell in own],
         }
     return reports, splits
 

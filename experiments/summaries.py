@@ -56,6 +56,14 @@ def over_splits(reports: Sequence[RankingReport]) -> dict[str, Any]:
     return over_seeds(reports) | {"by_split": by_split}
 
 
+def trials_to_json(trials: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What was tried: the settings, the validation recall and the seconds of each trial."""
+    return [
+        dict(one["settings"]) | rounded({name: one[name] for name in ("recall", "seconds")})
+        for one in trials
+    ]
+
+
 def intervals_over_users(report: RankingReport) -> dict[str, list[float]]:
     """95 % bootstrap intervals of the means over users."""
     return {

@@ -19,6 +19,7 @@ from experiments.models.epochs import by_epochs, pairs_in_batches
 from experiments.models.factors import LOSSES, start_factors
 from experiments.models.mult_vae import divergence, likelihood_loss, start_mult_vae
 from experiments.models.ngcf_parts import PARTS, NGCFOfParts
+from experiments.models.rough import in_bfloat16
 from experiments.models.user_side import EASEOfUsers
 from experiments.models.xsimgcl import XSimGCL, contrast, perturb, start_xsimgcl
 from recbook.data import Interactions, Split
@@ -435,3 +436,21 @@ def test_an_epoch_draws_as_many_triplets_as_there_are_interactions(
         steps.clear()
         start_factors(clusters.train, 0, "BPR", 0, "random", size, lr=0.1, reg=0.1)[1]()
         assert len(steps) == expected
+
+
+def test_rough_products_end_with_the_fit(toy: Interactions) -> None:
+    precision = torch.get_float32_matmul_precision
+    before, seen = precision(), []
+
+    def fit(split: Split, settings: dict[str, Any], seed: int, k: int = 20) -> Any:
+        seen.append((precision(), settings, seed, k))
+        if seed:
+            raise MemoryError
+        return Popularity().fit(split.train), settings
+
+    rough = in_bfloat16(fit)
+    model, chosen = rough(Split(toy), {"reg": 1}, 0, 5)
+    assert chosen == {"reg": 1} and model.score(torch.tensor([0])).shape == (1, toy.num_items)
+    with pytest.raises(MemoryError):
+        rough(Split(toy), {}, 1)
+    assert seen == [("medium", {"reg": 1}, 0, 5), ("medium", {}, 1, 20)] and precision() == before
