@@ -194,7 +194,7 @@ AT_AN_EDGE = {
     "MF, softmax": {"reg": 3, "lr": 2, "embedding_dim": 20},
     "MF-BPR": {"embedding_dim": 20},
     "LightGCN": {"embedding_dim": 5, "num_layers": 2},
-    "NGCF": {"lr": 2, "reg": 2, "dropout": 3},
+    "NGCF": {"dropout": 5},
 }
 
 
