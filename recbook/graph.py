@@ -375,7 +375,7 @@ def smooth_start(train: Interactions, embedding_dim: int, std: float = 0.1) -> T
 
     Args:
         train: the interactions.
-        embedding_dim: length of an embedding, below the numbers of users and of items.
+        embedding_dim: dimensions of an embedding, below the numbers of users and of items.
         std: standard deviation of all entries.
 
     Returns:
@@ -383,7 +383,7 @@ def smooth_start(train: Interactions, embedding_dim: int, std: float = 0.1) -> T
 
     Raises:
         TypeError: on anything but Interactions, or what is no number.
-        ValueError: where there is no interaction, on a length that the matrix does not have, or a
+        ValueError: where there is no interaction, on more dimensions than the matrix has, or a
             standard deviation of 0 or less.
 
     >>> toy = Interactions.from_pairs([0, 0, 1, 1, 2], [0, 1, 0, 2, 1])

@@ -119,8 +119,8 @@ def softmax_loss_in_blocks(
 
     Raises:
         TypeError: on embeddings that are no floats, or pairs that are no positions.
-        ValueError: on a temperature of 0 or less, a block below 1, embeddings of two lengths, or
-            pairs out of range or order.
+        ValueError: on a temperature of 0 or less, a block below 1, embeddings of unlike dimensions,
+            or pairs out of range or order.
     """
     check_number("temperature", temperature, above=0, hint="e.g. 0.3")
     check_count("block", block, hint="users to score at a time")
@@ -147,7 +147,7 @@ class _SoftmaxInBlocks(torch.autograd.Function):
         temperature: float,
         block: int,
     ) -> Tensor:
-        # Where a length is no multiple of 16, products take up to twice as long: zeros fill it up.
+        # Where d is no multiple of 16, products take up to twice as long: zeros fill it up.
         (num_items, dim), full = item_emb.shape, user_emb.dtype
         rough = full == torch.float32 and torch.get_float32_matmul_precision() == "medium"
         dtype = torch.bfloat16 if rough else full

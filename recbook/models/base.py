@@ -115,7 +115,7 @@ class EmbeddingModel(nn.Module, BaseRecommender):
     Args:
         num_users: number of users.
         num_items: number of items.
-        embedding_dim: length of an embedding.
+        embedding_dim: number of dimensions of an embedding.
         std: standard deviation of the initial embeddings, which are normal with mean 0.
 
     Raises:
@@ -177,7 +177,7 @@ class EmbeddingModel(nn.Module, BaseRecommender):
 
     @property
     def embedding_dim(self) -> int:
-        """Length of an embedding of layer 0."""
+        """Number of dimensions of an embedding of layer 0."""
         return self.embedding.embedding_dim
 
     @property

@@ -43,7 +43,7 @@ class IALS(BaseRecommender):
     ``alpha0 = 1 / (alpha - 1)``, ``reg = regularization / alpha``.
 
     Args:
-        embedding_dim: length of an embedding.
+        embedding_dim: number of dimensions of an embedding.
         alpha0: weight of a cell that is not in train, above 0; those in train weigh 1 more.
         reg: weight of the penalty.
         nu: how much the penalty depends on the degree; 1 is the paper's, 0 is Hu et al.'s.

@@ -82,7 +82,7 @@ class LightGCN(EmbeddingModel):
     Args:
         num_users: number of users.
         num_items: number of items.
-        embedding_dim: length of an embedding.
+        embedding_dim: number of dimensions of an embedding.
         num_layers: :math:`K`, the number of propagations, 0 or more.
         std: standard deviation of the initial embeddings.
         cosine: score with cosines; None leaves it to the loss that the model is trained with: BPR

@@ -39,11 +39,11 @@ class PureSVD(BaseRecommender):
     (Eckart and Young, 1936).
 
     Args:
-        embedding_dim: length of an embedding, below the numbers of users and of items. The paper
-            shows 50 and 150; twelve is what validation chooses in chapter 3.
+        embedding_dim: dimensions of an embedding, below the numbers of users and of items. The
+            paper shows 50 and 150; twelve is what validation chooses in chapter 3.
 
     Raises:
-        ValueError: on a length below 1; by ``fit``, on one that the matrix does not have.
+        ValueError: on a number below 1; by ``fit``, on one that the matrix does not have.
 
     Reference: Cremonesi, Koren and Turrin, Performance of Recommender Algorithms on Top-N
     Recommendation Tasks, RecSys 2010, section 3.2. There the cells hold stars; here they hold ones.

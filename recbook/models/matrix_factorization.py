@@ -23,7 +23,7 @@ class MatrixFactorization(EmbeddingModel):
     Args:
         num_users: number of users.
         num_items: number of items.
-        embedding_dim: length of an embedding.
+        embedding_dim: number of dimensions of an embedding.
         std: standard deviation of the initial embeddings, which are normal with mean 0.
         cosine: score with cosines; None leaves it to the loss that the model is trained with: BPR
             wants dot products, the softmax wants cosines.

@@ -35,8 +35,8 @@ class NGCFConv(MessagePassing):
     the layer goes through ``propagate`` whatever the graph.
 
     Args:
-        in_channels: length of the incoming embeddings.
-        out_channels: length of the outgoing ones.
+        in_channels: dimensions of the incoming embeddings.
+        out_channels: dimensions of the outgoing ones.
         dropout: message dropout, the probability that an element of the summed messages is set to
             zero while training. LeakyReLU keeps zeros and positive factors, so that it makes no
             difference whether dropout stands before it, as here, or behind, as in the authors'
@@ -134,7 +134,7 @@ class NGCF(EmbeddingModel):
     Args:
         num_users: number of users.
         num_items: number of items.
-        embedding_dim: length of an embedding, the same in all layers.
+        embedding_dim: number of dimensions of an embedding, the same in all layers.
         num_layers: :math:`K`, the number of propagations, 0 or more.
         dropout: message dropout of each layer, from 0 to below 1.
         bias: whether the linear maps of the layers have biases; the paper has none, the post has.
