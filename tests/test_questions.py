@@ -14,7 +14,7 @@ QUESTION = re.compile(
     re.DOTALL,
 )
 CHOICE = re.compile(
-    r"<details><summary>(?P<letter>[abc])\) (?P<answer>[^\n]+)</summary>\n\n"
+    r"<details><summary>(?P<letter>[abc])\) (?P<answer>[^\n$`*]+)</summary>\n\n"  # it is HTML
     r"\*\*(?P<verdict>Yes|No)\.\*\* (?P<reason>.+?)\n\n</details>",
     re.DOTALL,
 )
