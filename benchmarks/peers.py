@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 import torch
 from platformdirs import user_cache_path
-from torch import Tensor
 from tqdm.auto import tqdm
 
 from benchmarks.machine import describe
@@ -32,6 +31,7 @@ from benchmarks.rows import CHOSEN, ROWS, STEPS, Row, originals, settings_of
 from recbook.data import Split, load_movielens_100k, random_split, to_implicit
 from recbook.evaluation import MEASURES, RankingReport, evaluate
 from recbook.ledger import read_entry
+from recbook.ranking import ScoreTable
 from recbook.tuning import FAMILIES
 
 HERE = Path(__file__).parent
@@ -77,16 +77,6 @@ def python_of(package: str) -> Path:
         subprocess.run(pip, check=True, stderr=subprocess.PIPE, text=True)
         made.write_text(wanted)
     return folder / "bin" / "python"
-
-
-class Scores:
-    """A matrix of scores as a recommender."""
-
-    def __init__(self, matrix: np.ndarray) -> None:
-        self.matrix = torch.from_numpy(matrix)
-
-    def score(self, users: Tensor) -> Tensor:
-        return self.matrix[users]
 
 
 class Bench:
@@ -137,7 +127,7 @@ class Bench:
         result = json.loads(done.stdout.splitlines()[-1])
         matrices = np.load(scores) if rank else []
         split = self.split
-        return result, [evaluate(Scores(one), split.train, split.test) for one in matrices]
+        return result, [evaluate(ScoreTable(one), split.train, split.test) for one in matrices]
 
 
 def why(error: subprocess.CalledProcessError) -> str:

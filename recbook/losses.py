@@ -101,11 +101,9 @@ def softmax_loss_in_blocks(
     .. math:: \frac{\partial L}{\partial s_{uj}} =
               \frac{n_u \, p_{uj} - [(u, j) \in P]}{|P| \, \tau}
 
-    After ``torch.set_float32_matmul_precision("medium")`` scores and shares are kept in bfloat16,
-    in which a processor that has its instructions (``avx512_bf16``, ``amx_bf16``) multiplies two to
-    four times as fast; one without them, 18 times slower, keeps floats. What is summed over blocks
-    stays in floats. A score then has 8 significant bits: one of 5 is off by up to a hundredth, and
-    so is its share.
+    After ``torch.set_float32_matmul_precision("medium")`` scores and shares have 8 significant bits
+    (one of 5 is off by up to a hundredth) where a processor multiplies bfloat16 (``avx512_bf16``,
+    ``amx_bf16``), two to four times as fast; what is summed over blocks stays in floats.
 
     Args:
         user_emb: final embeddings of the batch's users, shape ``(B, embedding_dim)``.
@@ -120,8 +118,7 @@ def softmax_loss_in_blocks(
 
     Raises:
         TypeError: on embeddings that are no floats, or pairs that are no positions.
-        ValueError: on a temperature of 0 or less, a block below 1, embeddings of unlike dimensions,
-            or pairs out of range or order.
+        ValueError: on a number or pairs out of range, unlike dimensions, or pairs out of order.
     """
     check_number("temperature", temperature, above=0, hint="e.g. 0.3")
     check_count("block", block, hint="users to score at a time")
@@ -135,14 +132,6 @@ def softmax_loss_in_blocks(
     if (row[1:] < row[:-1]).any():
         raise ValueError("row: got rows out of order, expected ascending; sort the pairs by row")
     return _SoftmaxInBlocks.apply(user_emb, item_emb, *positive, temperature, block)
-
-
-def _multiplies_bfloat16(device: torch.device) -> bool:
-    """Whether it has instructions for that; where PyTorch cannot say, who asked for it knows."""
-    has: dict[str, Any] = (
-        getattr(torch.cpu, "get_capabilities", dict)() if device.type == "cpu" else {}
-    )
-    return has.get("avx512_bf16", True) or has.get("amx_bf16", True)
 
 
 class _SoftmaxInBlocks(torch.autograd.Function):
@@ -159,7 +148,10 @@ class _SoftmaxInBlocks(torch.autograd.Function):
         # Where d is no multiple of 16, products take up to twice as long: zeros fill it up.
         (num_items, dim), full = item_emb.shape, user_emb.dtype
         rough = full == torch.float32 and torch.get_float32_matmul_precision() == "medium"
-        dtype = torch.bfloat16 if rough and _multiplies_bfloat16(user_emb.device) else full
+        if rough and user_emb.is_cpu:
+            has: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # or cannot say
+            rough = has.get("avx512_bf16", True) or has.get("amx_bf16", True)
+        dtype = torch.bfloat16 if rough else full
         users = F.pad(user_emb / temperature, (0, -dim % 16)).to(dtype)
         items = F.pad(item_emb, (0, -dim % 16, 0, -num_items % 16)).to(dtype)
         loss = user_emb.new_zeros(())

@@ -4,14 +4,44 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from recbook.checks import check_count, check_positions, check_tensor
 
-__all__ = ["best_items", "check_scores", "ranked", "top_k", "without"]
+__all__ = ["ScoreTable", "best_items", "check_scores", "ranked", "top_k", "without"]
 
 Pairs = tuple[Tensor, Tensor]
+
+
+class ScoreTable:
+    """A recommender whose scores are there already: a row a user, a column an item.
+
+    Args:
+        scores: shape ``(num_users, num_items)``, a tensor or an array of numbers.
+
+    Raises:
+        TypeError: on what is no table of numbers.
+
+    >>> ScoreTable(torch.tensor([[0.1, 0.9], [0.5, 0.2]])).score([1])
+    tensor([[0.5000, 0.2000]])
+    """
+
+    def __init__(self, scores: Any) -> None:
+        if isinstance(scores, np.ndarray):
+            scores = torch.from_numpy(scores)
+        check_tensor("scores", scores, "num_users", "num_items", of="numbers")
+        self.scores = check_scores(scores, *scores.shape)
+
+    def score(self, users: Any) -> Tensor:
+        """The rows of some users, shape ``(len(users), num_items)``.
+
+        Raises:
+            TypeError: on what are no positions.
+            ValueError: on a user that the table has no row for.
+        """
+        return self.scores[check_positions("users", users, len(self.scores))]
 
 
 def top_k(score: Tensor, k: int) -> Tensor:

@@ -40,6 +40,7 @@ import recbook.losses
 import recbook.memory
 import recbook.models
 import recbook.plotting
+import recbook.ranking
 import recbook.sparse
 import recbook.stats
 import recbook.tuning
@@ -577,6 +578,14 @@ ENTRIES: dict[str, Entry] = {
         root=(value(None), optional(path)),
     ),
     # evaluation
+    "ScoreTable": entry(
+        recbook.ranking.ScoreTable,
+        scores=(floats(2, 3), lambda: but(tensor(floats(2, 3))(), "whole", "an array")),
+    ),
+    "ScoreTable.score": entry(
+        recbook.ranking.ScoreTable(torch.zeros(2, 3)).score,
+        users=(value([0, 1]), positions(2)),
+    ),
     "top_k": entry(
         recbook.evaluation.top_k,
         score=(

@@ -35,6 +35,13 @@ def test_bootstrap_is_the_same_everywhere_and_short() -> None:
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_a_chapter_is_what_its_format_asks_for(chapter: Path) -> None:
+    notebook = nbformat.read(chapter, as_version=4)
+    nbformat.validate(notebook)  # which Jupyter complains of when it opens the file
+    assert notebook.nbformat_minor >= 5  # cells have ids, which the bindings of figures use
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
 def test_what_only_sets_up_or_draws_is_folded_on_the_site(chapter: Path) -> None:
     cells = nbformat.read(chapter, as_version=4).cells
     bootstrap, imports, *others = [cell for cell in cells if cell.cell_type == "code"]

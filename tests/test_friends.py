@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from torch import Tensor
 
 from recbook.data import Interactions, MovieLens, Split, random_split, to_implicit
 from recbook.friends import find_friends, friends_lists
 from recbook.models import Popularity
+from recbook.ranking import ScoreTable
 
 STAR = "\xa0★"
 # Eight users, two a quarter, and how many of ten films of each genre they have.
@@ -39,16 +39,6 @@ def hidden_of(user: int) -> list[int]:
 @pytest.fixture
 def eight() -> Split:
     return Split(part(films_of), test=part(hidden_of), user_ids=IDS)
-
-
-class Table:
-    """A recommender whose scores stand in a table."""
-
-    def __init__(self, scores: Tensor) -> None:
-        self.scores = scores
-
-    def score(self, users: Tensor) -> Tensor:
-        return self.scores[users]
 
 
 def test_friends_worked_by_hand(eight: Split) -> None:
@@ -103,7 +93,7 @@ def test_a_split_without_friends_is_refused(
 def test_lists_worked_by_hand(eight: Split) -> None:
     friends = pd.DataFrame({"user_id": ["user 7", "user 0"]}, index=["Dora", "Ann"])
     rising, falling = torch.arange(40.0).expand(8, 40), -torch.arange(40.0).expand(8, 40)
-    models = {"up": Table(rising), "down": Table(falling)}
+    models = {"up": ScoreTable(rising), "down": ScoreTable(falling)}
     found = friends_lists(models, eight, friends, ITEMS, k=2)
     assert found.index.tolist() == [("up", 1), ("up", 2), ("down", 1), ("down", 2)]
     # Ann has A0 and A1, and B0 to C1 hidden; Dora C0 to D4, and A0, B0, A1, B1, A2, B2.
@@ -125,5 +115,5 @@ def test_a_friend_without_a_list_has_a_column(eight: Split) -> None:
     scores = torch.arange(40.0).repeat(8, 1)
     scores[1] = 0
     with pytest.warns(UserWarning, match="no list for user 1"):
-        found = friends_lists({"it": Table(scores)}, eight, friends, ITEMS, k=1)
+        found = friends_lists({"it": ScoreTable(scores)}, eight, friends, ITEMS, k=1)
     assert found.to_numpy().tolist() == [["D9", ""]]

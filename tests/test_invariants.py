@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from torch import Tensor
 
 from recbook.data import Interactions, Split, given_split, pairs_digest, random_split
 from recbook.evaluation import RankingReport, evaluate, top_k
@@ -33,6 +32,7 @@ from recbook.models import (
     RP3beta,
     UserKNN,
 )
+from recbook.ranking import ScoreTable
 from recbook.sampling import TripletSampler
 from recbook.stats import bootstrap_interval, compare, t_interval
 from recbook.training import train
@@ -107,21 +107,13 @@ def test_the_order_of_rows_decides_nothing_before_a_model(clusters: Split) -> No
     assert (splits[0].item_ids == splits[1].item_ids).all()
 
 
-class Scores:
-    def __init__(self, table: Tensor) -> None:
-        self.table = table
-
-    def score(self, users: Tensor) -> Tensor:
-        return self.table[users]
-
-
 def test_nan_never_passes(toy: Interactions) -> None:
     score = torch.zeros(3, 4)
     score[1, 2] = math.nan
     with pytest.raises(ValueError, match="NaN"):
         top_k(score, 2)
     with pytest.raises(ValueError, match="NaN"):
-        evaluate(Scores(score), None, toy, k=2)
+        evaluate(ScoreTable(score), None, toy, k=2)
     for interval in (bootstrap_interval, t_interval):
         with pytest.raises(ValueError, match="missing or infinite"):
             interval([0.1, 0.2, math.nan])
