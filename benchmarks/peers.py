@@ -2,16 +2,15 @@
 
 `OMP_NUM_THREADS=2 python -m benchmarks.peers` makes an environment for each library (kept in the
 user's cache), trains every row's model there in a process of its own, and stores what it took in
-peers.json. The rounds alternate: each runs all rows once. Settings come from the ledger for
-recbook's rows, and for the others from chosen.json: the best recall on the validation part. What
-is not there yet is chosen first, and `--choose` chooses everything again.
+peers.json. The rounds alternate: each runs all rows once, with a seed of its own. Settings come
+from the ledger for recbook's rows, and for the others from chosen.json: the best recall on the
+validation part. What is not there yet is chosen first, and `--choose` chooses everything again.
 """
 
 import argparse
 import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ import venv
 from functools import cache
 from itertools import count
 from pathlib import Path
+from statistics import mean, median
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ from recbook.tuning import FAMILIES
 HERE = Path(__file__).parent
 RESULT = HERE / "peers.json"
 PUBLISHED = 0.3535  # the original's recall@20
-LONG, SHORT = 30, 4  # what takes more seconds is trained to the end once, then this many epochs
+LONG, SHORT = 100, 4  # what takes more seconds is trained to the end once, then so many epochs
 REQUIREMENTS = {
     "recbole": "recbole==1.2.1 torch==2.13.0 numpy==1.26.4 scipy==1.12.0",
     "implicit": "implicit==0.7.2 numpy==1.26.4 scipy==1.13.1 threadpoolctl",
@@ -96,7 +96,12 @@ class Bench:
         )
 
     def run(
-        self, row: Row, settings: dict[str, Any], keep: tuple[int, ...] = (), rank: bool = True
+        self,
+        row: Row,
+        settings: dict[str, Any],
+        keep: tuple[int, ...] = (),
+        rank: bool = True,
+        seed: int = 0,
     ) -> tuple[dict[str, Any], list[RankingReport]]:
         """What a worker printed, and our measures of its scores."""
         scores = self.folder / "scores.npy"
@@ -106,6 +111,7 @@ class Bench:
             "settings": settings,
             "steps": row.steps,
             "keep": keep,
+            "seed": seed,
             "scores": str(scores) if rank else None,
         }
         threads = str(torch.get_num_threads())
@@ -173,7 +179,7 @@ def epochs_to_published(split: Split) -> dict[str, int]:
         return evaluate(model, split.train, split.test).recall
 
     ours = next(epochs for epochs in count(1) if recall(epochs) >= PUBLISHED)
-    return {"ours": ours, "original": round(statistics.median(theirs))}
+    return {"ours": ours, "original": round(median(theirs))}
 
 
 class Measured:
@@ -184,6 +190,7 @@ class Measured:
         self.epoch: list[float] = []
         self.fit: list[float] = []
         self.users: list[float] = []
+        self.reports: list[dict[str, float]] = []  # of what was trained to the end
         self.facts: dict[str, Any] = {}
 
     def round(self, bench: Bench) -> None:
@@ -195,33 +202,39 @@ class Measured:
         whole = epochs <= most and self.row.steps == STEPS
         settings = self.settings if whole else self.settings | {"epochs": min(most, SHORT)}
         try:
-            result, reports = bench.run(self.row, settings, rank=not self.facts)
+            rank, seed = whole or not self.facts, len(self.epoch)
+            result, reports = bench.run(self.row, settings, rank=rank, seed=seed)
         except subprocess.CalledProcessError as error:
             self.facts["failed"] = why(error)
             return
         laps, scale = result["laps"], STEPS / self.row.steps
         epochs = settings.get("epochs", 1) if len(laps) == 1 else len(laps)
         timed = laps[1:] or [laps[0] / epochs]  # the first lap warms up, where there are more
-        self.epoch.append(statistics.median(timed) * scale)
+        self.epoch.append(median(timed) * scale)
         self.users.append(result.get("users_a_second", 0.0))
         if whole:
             self.fit.append(sum(laps))
+        if whole or (rank and self.row.ledger != "audit"):
+            self.reports.append(reports[-1].as_dict())
         if not self.facts:
-            if whole or self.row.ledger != "audit":
-                measures = {key: round(value, 4) for key, value in reports[-1].as_dict().items()}
-            else:  # not trained to the end, but the ledger has the same model's
-                measures = dict(originals(self.row)["mean"])
             memory = {key: round(result[key]) for key in ("memory_before", "memory")}
-            self.facts = measures | memory | {"versions": result["versions"]}
+            self.facts = memory | {"versions": result["versions"]}
 
     def summary(self) -> dict[str, Any]:
         """For the result file; a fit that was never run to its end is epochs times an epoch."""
         scaled = not self.fit and "failed" not in self.facts
         fit = self.fit or [epoch * self.settings["epochs"] for epoch in self.epoch]
         timings = {"epoch": self.epoch, "fit": fit, "users_a_second": self.users}
+        if self.reports:
+            means = {key: mean(one[key] for one in self.reports) for key in MEASURES}
+            measures: dict[str, Any] = {key: round(value, 4) for key, value in means.items()}
+            measures["recalls"] = [round(one["recall"], 4) for one in self.reports]
+        else:  # not trained to the end, but the ledger has the same model's
+            measures = dict(originals(self.row)["mean"]) if "failed" not in self.facts else {}
         return {
             "settings": self.settings,
             **{name: median_and_all(values) for name, values in timings.items() if any(values)},
+            **measures,
             **self.facts,
             "scaled": scaled,
         }
@@ -230,7 +243,7 @@ class Measured:
 def median_and_all(values: list[float]) -> dict[str, Any]:
     """Four digits each."""
     rounded = [float(f"{value:.4g}") for value in values]
-    return {"median": statistics.median(rounded), "all": rounded}
+    return {"median": median(rounded), "all": rounded}
 
 
 def ratios(rows: dict[str, Any], first: dict[str, int]) -> list[dict[str, Any]]:
@@ -243,7 +256,7 @@ def ratios(rows: dict[str, Any], first: dict[str, int]) -> list[dict[str, Any]]:
         if what == "fit":  # until the test recall is the published one
             over = [epoch * first["original"] for epoch in over]
         each = [a / b for a, b in zip(over, under, strict=False)]
-        ratio = round(statistics.median(each), 1)
+        ratio = round(median(each), 1)
         found.append({"slow": slow, "fast": fast, "what": what, "ratio": ratio, "goal": goal})
     return found
 
@@ -264,7 +277,7 @@ def measure(names: list[str], rounds: int, most: int | None) -> dict[str, Any]:
     rows = {name: row.summary() for name, row in measured.items()}
     for name in names:
         if (same := ROWS[name].same) in rows:
-            rows[name] |= {measure: rows[same][measure] for measure in MEASURES}
+            rows[name] |= {key: rows[same][key] for key in (*MEASURES, "recalls")}
     return {
         "command": "python -m benchmarks.peers",
         "data": "MovieLens-100K, ratings >= 3, the original's split",

@@ -60,6 +60,15 @@ def test_a_worker_takes_a_job_and_its_scores_are_measured(clusters: Split, tmp_p
     result, reports = bench.run(row, {"epochs": 3, "lr": 0.01, "reg": 1e-4}, keep=(1, 3))
     assert len(result["laps"]) == 3 and len(reports) == 2
     assert result["memory"] >= result["memory_before"] > 0 and "torch" in result["versions"]
+    settings = {"epochs": 1, "lr": 0.01, "reg": 1e-4}
+    same, again, other = (bench.run(row, settings, seed=seed)[1][0] for seed in (3, 3, 4))
+    assert same.per_user.equals(again.per_user) and not same.per_user.equals(other.per_user)
+    measured = peers.Measured(rows.Row("recbook", "MF-BPR", ledger="search"), settings, None)
+    for _ in range(2):
+        measured.round(bench)
+    found = measured.summary()
+    assert len(found["recalls"]) == 2 and found["recalls"][0] != found["recalls"][1]
+    assert found["recall"] == pytest.approx(sum(found["recalls"]) / 2, abs=1e-4)
     with pytest.raises(subprocess.CalledProcessError) as failed:
         bench.run(row, {"epochs": 1})
     assert peers.why(failed.value) == "KeyError: 'lr'"

@@ -6,6 +6,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import stdev
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -19,6 +20,10 @@ HEAD = (
     "# Benchmarks: time, memory and recall side by side\n\n"
     "This page is generated from the result files in `benchmarks/`, which `make "
     "bench` makes. Ratios travel between machines, seconds do not.\n"
+)
+SEEDS = (
+    "Each round has a seed of its own; a recall is the mean over the rounds that trained to the "
+    "end, ± their standard deviation.\n"
 )
 TRIAL = (
     "**This is a trial**: no model was trained for more than {trial_of_epochs} epochs "
@@ -93,7 +98,8 @@ def page() -> str:
     first = peers["epochs to the published recall"]
     parts = [HEAD, f"![{ALT}](benchmarks.png)\n", "## Side by side\n"]
     trial = [TRIAL.format(**peers)] if peers["trial_of_epochs"] else []
-    parts += [run_on(peers), *trial, PEERS.format(**peers), *table(peers["rows"])]
+    seeded = [SEEDS] if any("recalls" in one for one in peers["rows"].values()) else []
+    parts += [run_on(peers), *trial, PEERS.format(**peers), *seeded, *table(peers["rows"])]
     parts += [SCALED.format(published="0.3535", **first), *failures(peers["rows"])]
     parts += ["How many times as long, the median over the rounds:\n", *goals(peers)]
     parts += ["## Growth\n", run_on(growth), GROWTH.format(**growth), *sizes(growth)]
@@ -133,12 +139,14 @@ def table(rows: dict[str, Any]) -> Iterator[str]:
     )
     for name, values in finished(rows):
         users = values.get("users_a_second", {}).get("median")
+        several = values.get("recalls", [])
+        spread = f" ± {stdev(several):.4f}" if len(several) > 1 else ""
         yield row(
             name,
             number(values["epoch"]["median"]),
             values["settings"].get("epochs", ""),
             "≈ " * values["scaled"] + number(values["fit"]["median"]),
-            f"{values['recall']:.4f}",
+            f"{values['recall']:.4f}{spread}",
             f"{values['memory']} ({values['memory_before']})",
             f"{float(f'{users:.2g}'):,.0f}" if users else "",
         )

@@ -13,11 +13,11 @@ THREADS = int(os.environ["OMP_NUM_THREADS"])
 
 
 def fit(build):
-    """How to train the model that ``build(settings)`` gives."""
+    """How to train the model that ``build(settings, seed)`` gives."""
 
     def run(data, settings, watch):
         train = dataset(data, "train")
-        model = build(settings)
+        model = build(settings, watch.seed)
         watch.start()
         model.fit(train)
 
@@ -46,7 +46,7 @@ def dataset(data, part, *maps):
     return Dataset.build(list(zip(user, item, [1.0] * len(user), strict=True)), "UIR", *maps)
 
 
-def bpr(settings):
+def bpr(settings, seed):
     """BPR; its learning rate and regularisation are those of plain gradient descent."""
     return BPR(
         k=settings["factors"],
@@ -54,13 +54,13 @@ def bpr(settings):
         learning_rate=settings["learning_rate"],
         lambda_reg=settings["regularization"],
         num_threads=THREADS,
-        seed=0,
+        seed=seed,
     )
 
 
-def lightgcn(settings):
+def lightgcn(settings, seed):
     """LightGCN with the original's settings."""
-    return LightGCN(num_epochs=settings["epochs"], learning_rate=0.005, seed=0)
+    return LightGCN(num_epochs=settings["epochs"], learning_rate=0.005, seed=seed)
 
 
 serve({"BPR": fit(bpr), "LightGCN": fit(lightgcn)})

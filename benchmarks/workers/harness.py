@@ -25,10 +25,11 @@ class Watch:
     Args:
         keep: the epochs after which the scores are wanted.
         steps: how many steps of an epoch to take, for models that can stop within one.
+        seed: what the model is to draw from.
     """
 
-    def __init__(self, keep: list[int], steps: int) -> None:
-        self.keep, self.steps, self.kept, self.laps = keep, steps, [], []
+    def __init__(self, keep: list[int], steps: int, seed: int) -> None:
+        self.keep, self.steps, self.seed, self.kept, self.laps = keep, steps, seed, [], []
 
     def start(self) -> None:
         """Set-up is over, training begins."""
@@ -47,7 +48,7 @@ def serve(models: dict[str, Callable[..., tuple[Score, Evaluate | None]]]) -> No
     job = json.loads(sys.argv[1])
     data = SimpleNamespace(**np.load(job["data"]))
     data.num_users, data.num_items = int(data.num_users), int(data.num_items)
-    watch = Watch(job["keep"], job["steps"])
+    watch = Watch(job["keep"], job["steps"], job["seed"])
     before = peak_memory()
     score, evaluate = models[job["model"]](data, job["settings"], watch)
     result = {

@@ -15,7 +15,7 @@ def fit(model_class):
     def run(data, settings, watch):
         seen, target = csr(data), csr(data, "target")
         own = {key: value for key, value in settings.items() if key != "epochs"}
-        model = model_class(**own, iterations=settings["epochs"], random_state=0)
+        model = model_class(**own, iterations=settings["epochs"], random_state=watch.seed)
 
         def score():
             return model.user_factors @ model.item_factors.T

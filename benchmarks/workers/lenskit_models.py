@@ -24,7 +24,7 @@ def fit(build):
         dataset = from_interactions_df(train)
         pipeline = topn_pipeline(build(settings), n=20)
         watch.start()
-        pipeline.train(dataset, TrainingOptions(rng=0))
+        pipeline.train(dataset, TrainingOptions(rng=watch.seed))
 
         def score():
             scorer = pipeline.component("scorer")

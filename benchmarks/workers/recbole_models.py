@@ -18,7 +18,9 @@ def fit(name):
         with tempfile.TemporaryDirectory() as folder:
             write(data, Path(folder) / "split")
             config = Config(
-                model=name, dataset="split", config_dict=configuration(folder, settings)
+                model=name,
+                dataset="split",
+                config_dict=configuration(folder, settings) | {"seed": watch.seed},
             )
             logging.disable()
             init_seed(config["seed"], config["reproducibility"])

@@ -30,6 +30,7 @@ def pyg(graph_of, normalize, kept=False):
         train = split_of(data).train
         if kept:
             keep_freed_memory()
+        torch.manual_seed(watch.seed)
         num_users, graph = data.num_users, graph_of(train)
         model = PyGLightGCN(num_users + data.num_items, 64, num_layers=3, normalize=normalize)
         sampler = TripletSampler(train)
@@ -61,7 +62,7 @@ def family(name):
     def run(data, settings, watch):
         split = split_of(data)
         watch.start()
-        model, _ = FAMILIES[name].fit(split, settings, 0)
+        model, _ = FAMILIES[name].fit(split, settings, watch.seed)
 
         def score():
             return model.score(torch.arange(data.num_users)).detach().numpy()
@@ -77,6 +78,7 @@ def messages(build):
 
     def run(data, settings, watch):
         train = split_of(data).train
+        torch.manual_seed(watch.seed)
         model, graph = build(data.num_users, data.num_items), edge_list(train)
         sampler = TripletSampler(train)
         adam = torch.optim.Adam(model.parameters(), lr=settings["lr"], fused=True)
