@@ -1,9 +1,10 @@
 """How far a chapter's figures move on another machine, with the same seeds and versions.
 
-`python -m benchmarks.moves 04 07`, or without numbers for all chapters, executes each as other
-processors and other numbers of threads would, which add up floats in another order. Of the cells
-that may differ a little it stores how far their decimal numbers lie from the committed ones at
-most, in moves.json, which the chapters quote, and how many seconds the chapter took on one thread.
+`python -m benchmarks.moves 04 07`, or without numbers for all chapters, executes each with one
+thread and with two on the machine at hand, whose processor need not be that of the committed
+outputs: others add up floats in another order. Of the cells that may differ a little it stores how
+far their decimal numbers lie from the committed ones at most, in moves.json, which the chapters
+quote, and how many seconds the chapter took.
 """
 
 import json
@@ -13,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import nbformat
+import torch
 from nbformat import NotebookNode
 
 from benchmarks.machine import describe
@@ -22,11 +24,7 @@ from tools.notebook_check import TOKEN, pieces, read_rules
 FOLDER = Path(__file__).parent
 RESULTS, BOOK = FOLDER / "moves.json", FOLDER.parent / "book"
 MEASURES = Decimal("0.1")  # who may differ by more prints lengths or counts, not recall
-VARIANTS = [
-    {"ATEN_CPU_CAPABILITY": "default", "OMP_NUM_THREADS": "1"},
-    {"ATEN_CPU_CAPABILITY": "avx2", "OMP_NUM_THREADS": "1"},
-    {"OMP_NUM_THREADS": "2"},
-]
+THREADS = ("1", "2")
 
 
 def decimals(cell: NotebookNode) -> list[float]:
@@ -46,21 +44,20 @@ def moves(committed: NotebookNode, fresh: NotebookNode) -> dict[str, float]:
     return found
 
 
-def measure(path: Path) -> dict[str, object]:
-    """The largest move of each cell in any variant, the largest of all, the second's seconds."""
-    committed, each, seconds = nbformat.read(path, as_version=4), [], []
-    for variant in VARIANTS:
-        start = time.perf_counter()
-        each.append(moves(committed, run(path, variant)))
-        seconds.append(round(time.perf_counter() - start))
-    cells = {cell: round(max(one[cell] for one in each), 4) for cell in each[0]}
-    return {"largest": max(cells.values(), default=0.0), "cells": cells, "seconds": seconds[1]}
+def measure(path: Path, threads: str) -> dict[str, object]:
+    """The largest move of each cell, the largest of all, and the seconds."""
+    start = time.perf_counter()
+    cells = moves(nbformat.read(path, as_version=4), run(path, {"OMP_NUM_THREADS": threads}))
+    seconds = round(time.perf_counter() - start)
+    cells = {cell: round(move, 4) for cell, move in cells.items()}
+    return {"largest": max(cells.values(), default=0.0), "cells": cells, "seconds": seconds}
 
 
 if __name__ == "__main__":
-    stored = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     for chapter in sorted(BOOK.glob("[0-9]*.ipynb")):
         if not sys.argv[1:] or chapter.name[:2] in sys.argv[1:]:
-            stored["chapters"] = stored.get("chapters", {}) | {chapter.stem: measure(chapter)}
-            stored["machine"] = describe()
+            found = {threads: measure(chapter, threads) for threads in THREADS}
+            stored = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+            stored["chapters"] = stored.get("chapters", {}) | {chapter.stem: found}
+            stored["machine"] = describe() | {"vectors": torch.backends.cpu.get_cpu_capability()}
             RESULTS.write_text(json.dumps(stored, indent=1, sort_keys=True) + "\n")
