@@ -59,12 +59,19 @@ def main(arguments: Sequence[str] | None = None, plan: Plan | None = None) -> No
     parser.add_argument(
         "--jobs", type=int, default=1, help="processes for what can run side by side, a core each"
     )
+    parser.add_argument("--device", help="where Gowalla's models are trained, e.g. cuda")
     given = parser.parse_args(arguments)
     names = given.name or list(EXPERIMENTS)
     if unknown := set(names) - set(EXPERIMENTS):
         parser.error(f"got {', '.join(sorted(unknown))}, expected some of {', '.join(EXPERIMENTS)}")
     do = check if given.check else write
-    sys.exit(not all([do(name, plan or Plan(), given.jobs) for name in names]))
+    if given.device not in (None, "cpu") and given.jobs > 1:
+        parser.error(
+            f"got --device {given.device} and --jobs {given.jobs}, expected one of them: "
+            "processes that share a GPU cannot be forked; leave --jobs out"
+        )
+    plan = replace(plan or Plan(), device=given.device)
+    sys.exit(not all([do(name, plan, given.jobs) for name in names]))
 
 
 def write(name: str, plan: Plan, jobs: int) -> bool:
@@ -76,7 +83,7 @@ def write(name: str, plan: Plan, jobs: int) -> bool:
     seconds = max(remembered, time.perf_counter() - start)
     seeds = list(plan.seeds)
     if name == "gowalla":
-        data, split, seeds = "Gowalla, the authors' split", plan.load_gowalla(), [0]
+        data, split = "Gowalla, the authors' split", plan.load_gowalla()
     elif name == "citeulike":
         data, split = "CiteULike-a", replace(plan, load_pairs=plan.load_citeulike).split()
     else:

@@ -1,4 +1,4 @@
-"""Do the softmax and its recipe hold on Gowalla, the papers' benchmark, with 0 to 4 layers?
+"""Do the findings hold on Gowalla, the papers' benchmark, with all families searched alike?
 
 The published split has no validation part, and is no uniform draw: the test items of a user are
 more like each other than like the user's train items (:func:`hidden_similarity`), and
@@ -7,10 +7,10 @@ more like each other than like the user's train items (:func:`hidden_similarity`
 
 from __future__ import annotations
 
-import time
-from dataclasses import asdict
-from functools import partial
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property, partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -19,74 +19,149 @@ import torch.nn.functional as F
 from scipy.sparse import diags_array
 from torch import Tensor
 
-from experiments.choosing import evaluate_on_test
-from experiments.models.scorers import WithPopularity
+from experiments.choosing import SPLITS, best_of, evaluate_on_test, refit_chosen, try_all
+from experiments.families import on_gowalla
+from experiments.models.scorers import Blend, KnownScores, standardized
 from experiments.plan import Plan
 from experiments.runs import Runs
 from experiments.summaries import (
     choice_to_json,
-    intervals_over_users,
+    comparisons_to_json,
+    mean_report,
+    over_seeds_and_users,
     report_from_json,
     report_to_json,
     rounded,
+    trials_to_json,
 )
 from recbook.data import Interactions, Split
+from recbook.evaluation import RankingReport, Recommender, evaluate
 from recbook.graph import smooth_start
-from recbook.models import GFCF
 from recbook.sparse import inv_sqrt
-from recbook.tuning import Choice, Family, Settings, closed_form, grid, trained, tune
+from recbook.stats import Comparison, compare
+from recbook.tuning import Choice, Family, hide_test
+
+LAYERED = "LightGCN, softmax"  # of those with a smooth start what validation chooses
+DRAWN = "LightGCN, softmax, searched"  # what it chooses of those that are searched
+FACTORS, RANDOM_START = "MF, softmax", "LightGCN, softmax, random start"
+BY_HAND = ("192 dimensions", "as published")  # how the names of those end that are not
+BLENDED = ("BSPM", "RP3beta", "iALS")  # beside the softmax's best
+STEPS = 5  # of which a weight takes 0 to all
+WEIGHTS = [
+    [one / STEPS for one in steps]
+    for steps in product(range(STEPS + 1), repeat=1 + len(BLENDED))
+    if sum(steps) == STEPS
+]
+
+
+@dataclass(frozen=True)
+class OnGowalla(Plan):
+    """A plan on the published split; what is hidden alike stands in for its validation part."""
+
+    @cached_property
+    def full(self) -> Split:
+        """As the authors split it."""
+        return self.load_gowalla()
+
+    @cached_property
+    def alike(self) -> Split:
+        """A fifth of each user's train interactions hidden, by :func:`hide_alike`."""
+        return hide_alike(self.full.train)
+
+    def split(self, val_size: float = 0.0, seed: int = 16) -> Split:
+        """The published split; with a validation part, that of 5,000 users."""
+        if not val_size:
+            return self.full
+        train = self.alike.train
+        some = torch.randperm(train.num_users, generator=torch.Generator().manual_seed(0))[:5000]
+        val = of_users(self.alike.test, some)
+        return Split(train, test=val, val=val)
 
 
 def gowalla(runs: Runs, plan: Plan) -> dict[str, Any]:
-    """The papers' benchmark on its own split: softmax LightGCN with 0 to 4 layers, and GF-CF.
+    """The papers' benchmark on its own split: six trials a family, and a blend.
 
-    Epochs, and GF-CF's alpha, are chosen on a fifth of the train interactions of each user, which
-    stands in for a validation part that the published split does not have; then each model is
-    fitted on all of train, and the test part is opened once.
+    Settings are chosen on a fifth of the train interactions of each user, which stands in for a
+    validation part that the published split does not have; then each model is fitted on all of
+    train, and the test part is opened once. Matrix factorisation, LightGCN from a random start and
+    with the number of layers that validation chooses of those that are searched have all seeds.
     """
-    full = plan.load_gowalla()
-    part = hide_alike(full.train)
+    plan = OnGowalla(**{field.name: getattr(plan, field.name) for field in fields(plan)})
+    full = plan.full
     uniform = torch.rand(len(full.train), generator=torch.Generator().manual_seed(0)) < 0.2
-    draws = {"published": full, "uniform": hide(full.train, uniform), "alike": part}
-    families = {
-        "Popularity": plan.family("Popularity"),
-        "GF-CF": Family(closed_form(GFCF), grid(num_frequencies=[256], alpha=[0.1, 0.3, 1.0])),
-        "MF, softmax": softmax_family(0, runs.folder / "0 layers"),
-    }
-    for number in (1, 2, 3, 4):
-        name = f"LightGCN, softmax, {number} layer{'s' * (number > 1)}"
-        families[name] = softmax_family(number, runs.folder / f"{number} layers")
-
-    def refit(family: Family, settings: Settings) -> dict[str, Any]:
-        start = time.perf_counter()
-        model = family.fit(full, settings, 0)[0]
-        fitted = time.perf_counter()
-        report = report_to_json(evaluate_on_test(model, full))
-        return report | {"fit": fitted - start, "evaluate": time.perf_counter() - fitted}
-
-    some = torch.randperm(part.train.num_users, generator=torch.Generator().manual_seed(0))[:5000]
-    val = of_users(part.test, some)
-    asked = Split(part.train, test=val, val=val)
-    rows = {}
-    for name, whole in families.items():
-        family = plan.shrunk(whole)
-        choice = Choice(**runs(f"{name}, tune", partial(choose, family, asked)))
-        done = runs(f"{name}, refit", partial(refit, family, choice.settings))
-        report = report_from_json(done)
-        rows[name] = rounded(report.as_dict()) | {
-            "interval": intervals_over_users(report),
-            "chosen": choice_to_json(choice),
-            "seconds": {what: round(done[what], 1) for what in ("fit", "evaluate")},
+    draws = {"published": full, "uniform": hide(full.train, uniform), "alike": plan.alike}
+    families = {name: plan.shrunk(one) for name, one in on_gowalla(plan.device).items()}
+    trials = try_all(runs, plan, {name: (one, SPLITS[0]) for name, one in families.items()})
+    best = {name: best_of(rows) for name, rows in trials.items()}
+    searched = [name for name in best if name != "Popularity" and not name.endswith(BY_HAND)]
+    layered = [name for name in best if name.startswith(LAYERED) and name != RANDOM_START]
+    first, drawn = (
+        max((name for name in layered if name in some), key=lambda name: best[name].recall)
+        for some in (layered, searched)
+    )
+    several = {name: families[name] for name in (FACTORS, RANDOM_START, drawn)}
+    once = {name: one for name, one in families.items() if name not in several}
+    reports = refit_chosen(runs, plan, once, best)
+    reports |= refit_chosen(runs, plan, several, best, seeds=plan.seeds)
+    parts = {LAYERED: (first, best[first])} | {name: (name, best[name]) for name in BLENDED}
+    together, weights = blend(runs, plan, families, parts)
+    means = {name: mean_report(own) for name, own in reports.items()}
+    means |= {LAYERED: means[first], DRAWN: means[drawn], "blend": together}
+    simple = [name for name in searched if not families[name].seeded]
+    pairs = [(DRAWN, name) for name in (*simple, FACTORS, RANDOM_START)]
+    pairs += [(LAYERED, name) for name in simple] + [(RANDOM_START, FACTORS)]
+    pairs += [("blend", name) for name in parts]
+    done = runs.all(
+        {
+            f"{one} minus {other}": partial(compared, means[one], means[other])
+            for one, other in pairs
         }
+    )
     return {
         "split": {name: rounded(hidden_similarity(split)) for name, split in draws.items()},
-        "rows": rows,
+        "rows": {
+            name: over_seeds_and_users(own)
+            | {"chosen": choice_to_json(best[name])}
+            | ({"trials": trials_to_json(trials[name])} if name in searched else {})
+            for name, own in reports.items()
+        },
+        "blend": over_seeds_and_users([together])
+        | {"chosen": weights, "seconds": runs.done["blend, refit | seconds"]},
+        "against": comparisons_to_json({what: Comparison(**one) for what, one in done.items()}),
     }
 
 
-def choose(family: Family, asked: Split) -> dict[str, Any]:
-    """What :func:`recbook.tuning.tune` chooses, as JSON holds it."""
-    return asdict(tune(family, asked))
+def compared(one: RankingReport, other: RankingReport) -> dict[str, float]:
+    """The recall of two models, paired over users, as JSON holds it."""
+    return asdict(compare(one, other))
+
+
+def blend(
+    runs: Runs, plan: Plan, families: Mapping[str, Family], best: Mapping[str, tuple[str, Choice]]
+) -> tuple[RankingReport, dict[str, float]]:
+    """Models added up, their weights chosen on the validation part: its report and the weights."""
+
+    def fitted(split: Split) -> list[Recommender]:
+        return [families[name].fit(split, one.settings, 0)[0] for name, one in best.values()]
+
+    def choose() -> list[dict[str, Any]]:
+        asked = hide_test(plan.split(0.1))
+        users = torch.nonzero(asked.test.user_degree).flatten()
+        known = [KnownScores(users, standardized(one.score(users))) for one in fitted(asked)]
+        reports = [evaluate(Blend(known, one), asked.train, asked.test) for one in WEIGHTS]
+        return [
+            {"weights": weights, "recall": report.recall}
+            for weights, report in zip(WEIGHTS, reports, strict=True)
+        ]
+
+    def refit(weights: Sequence[float]) -> dict[str, Any]:
+        full = plan.split()
+        return report_to_json(evaluate_on_test(Blend(fitted(full), weights), full))
+
+    chosen = max(runs("blend, weights", choose), key=lambda one: one["recall"])
+    report = report_from_json(runs("blend, refit", partial(refit, chosen["weights"])))
+    weights = dict(zip(best, chosen["weights"], strict=True))
+    return report, rounded(weights | {"validation_recall": chosen["recall"]})
 
 
 def hide(train: Interactions, hidden: Tensor) -> Split:
@@ -150,14 +225,3 @@ def hidden_similarity(split: Split, num_users: int = 3000) -> dict[str, float]:
         "train_users_of_train_items": degree[train.item].mean().item() - 1,  # besides this one
         "train_users_of_test_items": degree[test.item].mean().item(),
     }
-
-
-def softmax_family(num_layers: int, folder: Path) -> Family:
-    """A softmax LightGCN for Gowalla, with checkpoints in a folder; without layers it is MF.
-
-    The settings were found by hand, with two layers, on what :func:`hide_alike` hides.
-    """
-    model = partial(WithPopularity, num_layers=num_layers, cosine=True, popularity=0.03)
-    more = {"loss": "softmax", "lr": 0.02, "batch_size": 2048, "initial_embeddings": "smooth"}
-    fit = trained(model, patience=2, folder=folder, **more)
-    return Family(fit, grid(temperature=[0.1], reg=[0.0], embedding_dim=[192]))

@@ -40,6 +40,7 @@ class Plan:
         seeds: of trainings and, where an experiment goes over random splits, of these.
         max_epochs: no training is longer, whatever its protocol says.
         shrink: is handed each family before its settings are tried; a test takes most of them away.
+        device: where Gowalla's models are trained; None is the processor.
     """
 
     load_movielens: Callable[[], MovieLens] = load_movielens_100k
@@ -49,6 +50,7 @@ class Plan:
     seeds: Sequence[int] = (0, 1, 2, 3, 4)
     max_epochs: int = 150
     shrink: Callable[[Family], Family] | None = None
+    device: str | None = None
 
     @cached_property
     def liked(self) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from experiments.models.factors import LOSSES, start_factors
 from experiments.models.mult_vae import divergence, likelihood_loss, start_mult_vae
 from experiments.models.ngcf_parts import PARTS, NGCFOfParts
 from experiments.models.rough import in_bfloat16
+from experiments.models.scorers import Blend, KnownScores, standardized
 from experiments.models.user_side import EASEOfUsers
 from experiments.models.xsimgcl import XSimGCL, contrast, perturb, start_xsimgcl
 from recbook.data import Interactions, Split
@@ -363,6 +364,18 @@ def test_ease_by_the_users_side_is_ease(clusters: Split) -> None:
     users = torch.tensor([5, 0, 5])
     torch.testing.assert_close(by_users.score(users), whole.score(users).float())
     check_recommender(by_users, train)
+
+
+def test_a_blend_adds_up_standardised_scores_by_hand() -> None:
+    scores = torch.tensor([[1.0, 2.0, 3.0], [0.0, 0.0, 3.0]])
+    torch.testing.assert_close(standardized(scores)[0], torch.tensor([-1.0, 0.0, 1.0]))
+    torch.testing.assert_close(standardized(scores)[1], torch.tensor([-1.0, -1.0, 2.0]) / 3**0.5)
+    one = KnownScores(torch.tensor([4, 2]), 10 * scores + 7)  # scale and level change nothing
+    two = KnownScores(torch.tensor([2, 4]), torch.tensor([[5.0, 4.0, 3.0], [9.0, 6.0, 3.0]]))
+    found = Blend([one, two], [0.75, 0.25]).score(torch.tensor([4]))
+    torch.testing.assert_close(found, torch.tensor([[-0.5, 0.0, 0.5]]))
+    alone = Blend([one, two], [0.0, 1.0]).score(torch.tensor([2, 4]))
+    torch.testing.assert_close(alone, torch.tensor([[1.0, 0.0, -1.0]]).expand(2, 3))
 
 
 def test_ngcf_of_all_its_parts_is_ngcf(clusters: Split) -> None:

@@ -59,6 +59,12 @@ def test_an_unknown_experiment_is_refused(capsys: pytest.CaptureFixture[str]) ->
     assert "got orignal, expected some of baselines, original" in capsys.readouterr().err
 
 
+def test_processes_that_would_share_a_gpu_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        command.main(["gowalla", "--device", "cuda", "--jobs", "2"])
+    assert "got --device cuda and --jobs 2, expected one of them" in capsys.readouterr().err
+
+
 def trial(recall: float, low: float = 0.1) -> dict[str, Any]:
     return {
         "A": {"mean": {"recall": recall}, "sd": {"recall": 0.01}, "chosen": {"reg": recall}},
@@ -108,7 +114,7 @@ def test_a_run_is_stored_with_what_made_it(
         command.main(["gowalla"], plan)
     entry = ledger.read_entry("gowalla")
     assert entry["results"] == {"A": {"recall": 0.35}}
-    assert entry["command"] == "python -m experiments gowalla" and entry["seeds"] == [0]
+    assert entry["command"] == "python -m experiments gowalla" and entry["seeds"] == [3, 4]
     assert entry["data"]["digest"] == ledger.split_digest(clusters)
     assert list((own_ledger / "runs").iterdir()) == []  # nothing left to go on from
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -73,3 +74,34 @@ class WithPopularity(LightGCN):
             torch.cat([user_emb, user_emb.new_ones(len(user_emb), 1)], dim=1),
             torch.cat([item_emb, self.popularity * degree.log1p()], dim=1),
         )
+
+
+def standardized(score: Tensor) -> Tensor:
+    """Each row with mean 0 and standard deviation 1, in floats on the processor."""
+    score = score.cpu().float()
+    return (score - score.mean(1, keepdim=True)) / score.std(1, keepdim=True)
+
+
+class KnownScores:
+    """Scores that were computed before, a row for each of some users."""
+
+    def __init__(self, users: Tensor, scores: Tensor) -> None:
+        self.row = torch.full((int(users.max()) + 1,), -1)
+        self.row[users] = torch.arange(len(users))
+        self.scores = scores
+
+    def score(self, users: Tensor) -> Tensor:
+        """Shape ``(len(users), num_items)``."""
+        return self.scores[self.row[users]]
+
+
+class Blend:
+    """A weighted sum of recommenders, the scores of each standardised over a user's items."""
+
+    def __init__(self, recommenders: Sequence[Recommender], weights: Sequence[float]) -> None:
+        self.parts = list(zip(recommenders, weights, strict=True))
+
+    def score(self, users: Tensor) -> Tensor:
+        """Shape ``(len(users), num_items)``."""
+        rows = [weight * standardized(one.score(users)) for one, weight in self.parts if weight]
+        return torch.stack(rows).sum(0)

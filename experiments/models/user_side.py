@@ -24,16 +24,17 @@ class EASEOfUsers(BaseRecommender):
 
     Args:
         reg: weight of the penalty, above 0.
+        device: where the inverse is computed; it is kept on the processor. None is the processor.
     """
 
-    def __init__(self, reg: float = 400) -> None:
-        self.reg = reg
+    def __init__(self, reg: float = 400, device: str | None = None) -> None:
+        self.reg, self.device = reg, device
 
     def fit(self, train: Interactions) -> EASEOfUsers:
         """Invert the user-user matrix."""
         gram = torch.from_numpy((train.matrix @ train.matrix.T).astype("f4").toarray())
         gram.diagonal().add_(self.reg)
-        self.inverse = torch.cholesky_inverse(torch.linalg.cholesky(gram))
+        self.inverse = torch.cholesky_inverse(torch.linalg.cholesky(gram.to(self.device))).cpu()
         entries = train.matrix.T.tocsr().tocoo()
         item, user = (torch.from_numpy(numbers) for numbers in entries.coords)
         self.items = sparse_rows(item, user, torch.ones(len(train)), entries.shape)

@@ -79,7 +79,7 @@ def zeros_of_its_own_users(x, user_emb, alpha0, reg, nu):
     return films
 
 
-@wrong("9.3", "two dimensions: solve")
+@wrong("9.3", "d = 2: solve")
 def divided_not_solved(x, user_emb, alpha0, reg, nu):
     films = []
     for column in x.T:
