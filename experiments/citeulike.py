@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from experiments.choosing import SPLITS, best_of, refit_chosen, try_all
+from experiments.choosing import SPLITS, best_of, choose_all, refit_chosen, try_all
 from experiments.models.rough import in_bfloat16
 from experiments.models.user_side import EASEOfUsers
 from experiments.plan import Plan
@@ -14,7 +15,7 @@ from experiments.runs import Runs
 from experiments.search import against
 from experiments.summaries import choice_to_json, over_splits, trials_to_json
 from recbook.models import GFCF, IALS, ItemKNN, PureSVD, RP3beta
-from recbook.tuning import FAMILIES, Family, Range, closed_form
+from recbook.tuning import FAMILIES, Choice, Family, Range, closed_form
 
 TRIALS = 6
 # Where the best trial lay at an end of the ranges for MovieLens; EASE's is by users.
@@ -47,6 +48,8 @@ FAMILIES_HERE |= {
         "LightGCN",
     )
 }
+# Their largest embedding is the best of those drawn: once more twice as large.
+TWICE = ("LightGCN, softmax", "MF, softmax")
 
 
 def citeulike(runs: Runs, plan: Plan) -> dict[str, Any]:
@@ -71,5 +74,24 @@ def citeulike(runs: Runs, plan: Plan) -> dict[str, Any]:
             | {"chosen": choice_to_json(best[name]), "trials": trials_to_json(trials[name])}
             for name, own in reports.items()
         },
+        "twice as large": twice_as_large(runs, other, families, best),
         "against": {name: against(name, reports) for name in ("MF, softmax", "MF-BPR", "EASE")},
+    }
+
+
+def twice_as_large(
+    runs: Runs, plan: Plan, families: Mapping[str, Family], best: Mapping[str, Choice]
+) -> dict[str, Any]:
+    """The best trial's settings with embeddings twice as large, chosen and tested as above."""
+    larger = {}
+    for name in TWICE:
+        settings = {key: value for key, value in best[name].settings.items() if key != "epochs"}
+        settings["embedding_dim"] *= 2
+        larger[f"{name}, twice as large"] = replace(families[name], grid=[settings])
+    chosen = choose_all(runs, plan, larger)
+    reports = refit_chosen(runs, plan, larger, chosen, SPLITS[: len(plan.seeds)])
+    return {
+        name: over_splits(reports[f"{name}, twice as large"])
+        | {"chosen": choice_to_json(chosen[f"{name}, twice as large"])}
+        for name in TWICE
     }
