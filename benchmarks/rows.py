@@ -90,10 +90,11 @@ ROWS = {
 def settings_of(name: str) -> dict[str, Any]:
     """What was chosen on validation, by the ledger or by `choose`."""
     row = ROWS[name]
-    if row.ledger == "validated":  # the sizes of the original, which other libraries' rows have
+    if row.ledger == "validated":  # at the sizes that other libraries' rows have, too
         return LR | alone(read_entry("validated")["results"][model_of(row)]["chosen"])
     if row.ledger == "search":
         trials = read_entry("search")["results"]["splits"][model_of(row)]["trials"][0]
+        # Where there are embeddings, those of the size that other libraries' rows have
         small = [one for one in trials if one.get("embedding_dim", 64) == 64]
         return alone(max(small, key=lambda one: one["recall"]))
     if row.ledger:

@@ -371,6 +371,8 @@ def test_a_blend_adds_up_standardised_scores_by_hand() -> None:
     torch.testing.assert_close(standardized(scores)[0], torch.tensor([-1.0, 0.0, 1.0]))
     torch.testing.assert_close(standardized(scores)[1], torch.tensor([-1.0, -1.0, 2.0]) / 3**0.5)
     one = KnownScores(torch.tensor([4, 2]), 10 * scores + 7)  # scale and level change nothing
+    with pytest.raises(ValueError, match="users"):
+        one.score(torch.tensor([3]))  # of whom nothing is known
     two = KnownScores(torch.tensor([2, 4]), torch.tensor([[5.0, 4.0, 3.0], [9.0, 6.0, 3.0]]))
     found = Blend([one, two], [0.75, 0.25]).score(torch.tensor([4]))
     torch.testing.assert_close(found, torch.tensor([[-0.5, 0.0, 0.5]]))

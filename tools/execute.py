@@ -4,8 +4,10 @@ Writes outputs, execution counts from 1, and the same notebook metadata for ever
 so that a diff shows only what changed. A chapter that fails is left as it was.
 """
 
+import os
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import nbformat
@@ -21,8 +23,8 @@ METADATA = {
 }
 
 
-def run(path: Path) -> NotebookNode:
-    """Run all cells of the notebook from the folder it is in."""
+def run(path: Path, more: Mapping[str, str] | None = None) -> NotebookNode:
+    """Run all cells of the notebook from the folder it is in, with ``more`` in the environment."""
     print(f"{path} ", end="", flush=True)
     start = time.perf_counter()
     notebook = nbformat.read(path, as_version=4)
@@ -34,7 +36,7 @@ def run(path: Path) -> NotebookNode:
         coalesce_streams=True,
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_executed=lambda **_: print(".", end="", flush=True),
-    ).execute()
+    ).execute(env={**os.environ, **(more or {})})
     print(f" {time.perf_counter() - start:.0f} s")
     return notebook
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from recbook.data import Interactions
 from recbook.evaluation import Recommender
 from recbook.models import LightGCN
+from recbook.ranking import ScoreTable
 
 
 class RandomScores:
@@ -82,17 +83,17 @@ def standardized(score: Tensor) -> Tensor:
     return (score - score.mean(1, keepdim=True)) / score.std(1, keepdim=True)
 
 
-class KnownScores:
-    """Scores that were computed before, a row for each of some users."""
+class KnownScores(ScoreTable):
+    """A table of scores with a row for each of some users alone; it refuses the others."""
 
     def __init__(self, users: Tensor, scores: Tensor) -> None:
-        self.row = torch.full((int(users.max()) + 1,), -1)
+        super().__init__(scores)
+        self.row = torch.full((int(users.max()) + 1,), len(users))  # a row that is not there
         self.row[users] = torch.arange(len(users))
-        self.scores = scores
 
     def score(self, users: Tensor) -> Tensor:
         """Shape ``(len(users), num_items)``."""
-        return self.scores[self.row[users]]
+        return super().score(self.row[users])
 
 
 class Blend:
