@@ -65,11 +65,17 @@ def main(arguments: Sequence[str] | None = None, plan: Plan | None = None) -> No
     if unknown := set(names) - set(EXPERIMENTS):
         parser.error(f"got {', '.join(sorted(unknown))}, expected some of {', '.join(EXPERIMENTS)}")
     do = check if given.check else write
-    if given.device not in (None, "cpu") and given.jobs > 1:
-        parser.error(
-            f"got --device {given.device} and --jobs {given.jobs}, expected one of them: "
-            "processes that share a GPU cannot be forked; leave --jobs out"
-        )
+    if given.device not in (None, "cpu"):
+        if others := set(names) - {"gowalla"}:
+            parser.error(
+                f"got --device {given.device} for {', '.join(sorted(others))}, expected it for "
+                "gowalla alone: the others are trained on the processor; leave --device out"
+            )
+        if given.jobs > 1:
+            parser.error(
+                f"got --device {given.device} and --jobs {given.jobs}, expected one of them: "
+                "processes that share a GPU cannot be forked; leave --jobs out"
+            )
     plan = replace(plan or Plan(), device=given.device)
     sys.exit(not all([do(name, plan, given.jobs) for name in names]))
 

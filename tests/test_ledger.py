@@ -65,6 +65,14 @@ def test_processes_that_would_share_a_gpu_are_refused(capsys: pytest.CaptureFixt
     assert "got --device cuda and --jobs 2, expected one of them" in capsys.readouterr().err
 
 
+def test_a_device_is_refused_where_it_would_not_be_used(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        command.main(["gowalla", "search", "--device", "cuda"])
+    assert "got --device cuda for search, expected it for gowalla alone" in capsys.readouterr().err
+
+
 def trial(recall: float, low: float = 0.1) -> dict[str, Any]:
     return {
         "A": {"mean": {"recall": recall}, "sd": {"recall": 0.01}, "chosen": {"reg": recall}},
