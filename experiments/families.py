@@ -25,11 +25,8 @@ RECENT = {
         kl_weight=Range(0.05, 1),
         latent_dim=Range(32, 256, whole=True),
     ),
-    "DirectAU, MF": Family.drawn(
+    "DirectAU": Family.drawn(
         DIRECT_AU, seeded=True, lr=Range(3e-4, 1e-2), gamma=Range(0.1, 10), reg=Range(1e-7, 1e-3)
-    ),
-    "DirectAU, LightGCN": Family.drawn(
-        DIRECT_AU, seeded=True, lr=Range(3e-4, 1e-2), gamma=Range(0.1, 10), num_layers=[1, 2]
     ),
     "XSimGCL": Family.drawn(
         XSIMGCL,

@@ -36,8 +36,7 @@ QUICK = {"lr": 0.02, "embedding_dim": 8, "batch_size": 64}
 SMALL: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "BSPM": (BSPM, {"num_frequencies": 4}),
     "Mult-VAE": (start_mult_vae, {"lr": 0.02, "anneal_steps": 10, "hidden_dim": 16}),
-    "DirectAU, MF": (start_direct_au, QUICK),
-    "DirectAU, LightGCN": (start_direct_au, QUICK),
+    "DirectAU": (start_direct_au, QUICK),
     "XSimGCL": (start_xsimgcl, QUICK),
 }
 
@@ -129,12 +128,9 @@ def test_alignment_and_uniformity_pair_by_pair() -> None:
     )
 
 
-@pytest.mark.parametrize("num_layers", [0, 2])
-def test_a_step_of_direct_au(toy: Interactions, num_layers: int) -> None:
-    model, train_epoch = start_direct_au(
-        toy, seed=3, gamma=0.7, num_layers=num_layers, embedding_dim=4, batch_size=6
-    )
-    twin = LightGCN(3, 4, embedding_dim=4, num_layers=num_layers, std=(2 / (7 + 4)) ** 0.5)
+def test_a_step_of_direct_au(toy: Interactions) -> None:
+    model, train_epoch = start_direct_au(toy, seed=3, gamma=0.7, embedding_dim=4, batch_size=6)
+    twin = LightGCN(3, 4, embedding_dim=4, num_layers=0, std=(2 / (7 + 4)) ** 0.5)
     twin.reset_parameters(3)
     user_emb, item_emb = (F.normalize(x) for x in twin(train_adjacency(toy)))
     user_vec, item_vec = user_emb[toy.user], item_emb[toy.item]

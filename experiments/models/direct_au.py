@@ -49,11 +49,10 @@ def start_direct_au(
     lr: float = 1e-3,
     reg: float = 1e-6,
     gamma: float = 1.0,
-    num_layers: int = 0,
     embedding_dim: int = 64,
     batch_size: int = 1024,
 ) -> tuple[LightGCN, Callable[[], float]]:
-    r"""LightGCN, without layers matrix factorisation, on alignment and uniformity.
+    r"""LightGCN without layers, which is matrix factorisation, on alignment and uniformity.
 
     .. math:: L = \mathrm{alignment} + \gamma \cdot \tfrac12
               (\mathrm{uniformity}_{users} + \mathrm{uniformity}_{items})
@@ -67,7 +66,6 @@ def start_direct_au(
         reg: Adam's weight decay, on all embeddings.
         gamma: weight of uniformity; where it is too low, all embeddings fall on one point, at a
             loss of 0.
-        num_layers: of LightGCN; 0 for MF.
         embedding_dim: length of an embedding.
         batch_size: pairs a step.
 
@@ -82,7 +80,7 @@ def start_direct_au(
     """
     num_nodes = train.num_users + train.num_items
     std = (2 / (num_nodes + embedding_dim)) ** 0.5  # Xavier's
-    model = LightGCN(train.num_users, train.num_items, embedding_dim, num_layers, std, cosine=False)
+    model = LightGCN(train.num_users, train.num_items, embedding_dim, 0, std, cosine=False)
     model.reset_parameters(seed)
     adj = train_adjacency(train)
     generator = torch.Generator().manual_seed(seed)
