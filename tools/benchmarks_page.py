@@ -44,22 +44,24 @@ PEERS = (
 )
 SCALED = (
     "≈ marks what was not run to its end: a few steps were timed and scaled up, "
-    "and the recall is that of the same model in the ledger. The original's code "
-    "path is messages along an edge list, without the original's sampler; PyG's "
-    "sparse tensor has the weights of the edges in it, from `gcn_norm`, so that "
-    "no layer computes them again. All PyG rows train as PyG's documentation "
-    "does; *memory kept* adds what recbook's `train` does before it begins, and "
-    "asks the C library to keep freed memory: most of what an edge list costs is "
-    "the kernel, which clears the pages of the messages again and again ([chapter "
-    "12](12_scale.ipynb)). *recbook LightGCN, softmax, to the original's recall* "
-    "stops at the first epoch with a test recall of {published} ({ours} epochs; "
+    "and the recall is that of the same model: in the ledger, or PyG's with its "
+    "sparse tensor. The original's code path is messages along an edge list, "
+    "without the original's sampler; PyG's sparse tensor has the weights of the "
+    "edges in it, from `gcn_norm`, so that no layer computes them again. All "
+    "PyG rows train as PyG's documentation does; *memory kept* "
+    "adds what recbook's `train` does before it begins, and asks the C library to keep freed "
+    "memory: most of what an edge list costs is the kernel, which clears the pages "
+    "of the messages again and again ([chapter 12](12_scale.ipynb)). *recbook "
+    "LightGCN, softmax, to the original's recall* stops at the first epoch with a "
+    "test recall of {published} ({ours} epochs; "
     "the original's settings take {original}, the median over the seeds of the "
     "ledger).\n"
 )
 SAME = (
     "PyG's LightGCN and recbook's take the same settings: over {rounds} seeds they have {pyg:.4f} "
-    "and {ours:.4f}. (An earlier table had 0.3650 and 0.3564: one seed each, with settings of a "
-    "search in which few trials had this size.)\n"
+    "and {ours:.4f}. They differ in their start, and in the penalty, which PyG takes over "
+    "each node of a batch once. (An earlier table had 0.3650 and 0.3564: one seed each, with "
+    "settings of a search in which few trials had this size.)\n"
 )
 GROWTH = (
     "LightGCN trains for a few steps on generated graphs whose degrees follow power "
@@ -167,10 +169,8 @@ def finished(rows: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 def same_settings(peers: dict[str, Any]) -> Iterator[str]:
     """What two implementations of LightGCN reach, where both trained to the end with all seeds."""
-    pyg, ours = (
-        peers["rows"][f"{one} LightGCN{how}"]
-        for one, how in (("PyG", ", sparse tensor"), ("recbook", ""))
-    )
+    names = ("PyG LightGCN, sparse tensor", "recbook LightGCN")
+    pyg, ours = (peers["rows"][name] for name in names)
     if "recalls" in pyg and "recalls" in ours and pyg["settings"] == ours["settings"]:
         yield SAME.format(rounds=peers["rounds"], pyg=pyg["recall"], ours=ours["recall"])
 
