@@ -90,7 +90,10 @@ def in_source_order(module: ModuleType) -> list[str]:
     ['bpr_loss', 'softmax_loss', 'softmax_loss_in_blocks', 'l2_penalty']
     """
     order: dict[str, tuple[int, int]] = {}
-    for line, node in enumerate(ast.parse(inspect.getsource(module)).body):
+    top = ast.parse(inspect.getsource(module)).body
+    # what an `if TYPE_CHECKING` imports counts
+    nodes = [inner for node in top for inner in (node.body if isinstance(node, ast.If) else [node])]
+    for line, node in enumerate(nodes):
         if isinstance(node, ast.ImportFrom) and node.module.startswith("recbook."):
             there = in_source_order(import_module(node.module))
             names = sorted((alias.name for alias in node.names), key=there.index)

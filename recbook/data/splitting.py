@@ -13,7 +13,6 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.model_selection import train_test_split
 
 from recbook.checks import check_kind, check_seed, check_share
 from recbook.data.interactions import Interactions
@@ -50,6 +49,7 @@ def random_split(
     >>> len(split.train), len(split.test), split.num_dropped
     (4, 1, {'test': 0})
     """
+    from sklearn.model_selection import train_test_split  # here, since it takes a second
 
     def rule(rows: pd.DataFrame, share: float) -> tuple[pd.DataFrame, pd.DataFrame]:
         return tuple(train_test_split(rows, test_size=share, random_state=seed))
