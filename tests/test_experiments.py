@@ -1,7 +1,6 @@
 """Every experiment on a tiny data set that is made here, and the parts that no model has."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from recbook.tuning import FAMILIES, Family, Range, Settings
 TIES = pytest.mark.filterwarnings("ignore:.*users a target item scores:UserWarning")
 SMALL = dict.fromkeys(["embedding_dim", "latent_dim", "num_frequencies"], 4)
 SMALL |= {"num_neighbors": 5}
+ENTRIES = [file.stem for file in ledger.FOLDER.glob("*.json")]
 
 
 def first_setting(family: Family) -> Family:
@@ -62,18 +62,6 @@ def tiny() -> Plan:
     )
 
 
-@pytest.fixture(scope="module")
-def fresh(
-    tiny: Plan, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, dict[str, Any]]]:
-    """What every experiment returns for the tiny plan."""
-    folder = tmp_path_factory.mktemp("runs")
-    yield {
-        name: run(Runs(folder / f"{name}.jsonl", quiet=True), tiny)
-        for name, run in command.EXPERIMENTS.items()
-    }
-
-
 def names(results: dict[str, Any]) -> set[tuple[str, ...]]:
     """What leads to each figure; which settings are chosen from is the family's business."""
     paths = (path for path, _ in writing.leaves(results))
@@ -81,24 +69,19 @@ def names(results: dict[str, Any]) -> set[tuple[str, ...]]:
 
 
 @TIES
-@pytest.mark.parametrize("name", [file.stem for file in ledger.FOLDER.glob("*.json")])
-def test_an_experiment_returns_what_the_ledger_has(name: str, fresh: dict[str, Any]) -> None:
+@pytest.mark.parametrize("name", sorted({*ENTRIES, *command.EXPERIMENTS}))
+def test_an_experiment_returns_what_the_ledger_has(name: str, tiny: Plan, tmp_path: Path) -> None:
+    fresh = command.EXPERIMENTS[name](Runs(tmp_path / "runs.jsonl", quiet=True), tiny)
     stored = ledger.read_entry(name)["results"]
-    assert names(fresh[name]) == names(stored)
-    assert list(writing.not_numbers(fresh[name])) == list(writing.not_numbers(stored)) == []
-
-
-@TIES
-@pytest.mark.parametrize("name", command.EXPERIMENTS)
-def test_measures_of_an_experiment_are_shares(name: str, fresh: dict[str, Any]) -> None:
-    found = [
-        (path, value)
-        for path, value in writing.leaves(fresh[name])
+    assert names(fresh) == names(stored)
+    assert list(writing.not_numbers(fresh)) == list(writing.not_numbers(stored)) == []
+    shares = [
+        value
+        for path, value in writing.leaves(fresh)
         if {"recall", "precision", "ndcg", "hit_rate"} & {*path}
         and not any(word in part for part in path for word in ("minus", "against", "gain", "over"))
     ]
-    assert found and all(0 <= value <= 1 for _, value in found)
-    assert any(value > 0 for _, value in found)
+    assert shares and all(0 <= value <= 1 for value in shares) and max(shares) > 0
 
 
 def test_what_is_hidden_together_is_alike(original: Split) -> None:
