@@ -3,9 +3,11 @@
     python -m tools.bare FOLDER [PINS]
 
 makes FOLDER/venv, with what Colab has in the versions of PINS (constraints.txt), where it is not
-there yet, and a wheel of the checkout, each time. `tools/notebook_check.py --bare FOLDER` then runs
-each chapter in an empty folder, by a kernel that `add_kernel` puts on top: what the chapter's first
-cell installs lands in the kernel's own environment, and leaves FOLDER/venv as it is.
+there yet, and each time a wheel of the checkout, with those of what it needs beyond Colab's in
+FOLDER/needs. `tools/notebook_check.py --bare FOLDER` then runs each chapter in an empty folder, by
+a kernel that `add_kernel` puts on top: what the chapter's first cell installs comes from there,
+since an index takes seconds to ask, lands in the kernel's own environment, and leaves FOLDER/venv
+as it is.
 """
 
 import json
@@ -18,6 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 COLAB_HAS = "ipykernel ipywidgets matplotlib numpy pandas scikit-learn torch tqdm".split()
+CHAPTERS_ADD = ["faiss-cpu"]  # which one of them installs for itself
 # Run after a chapter: recbook must come from the kernel's own environment, torch from below.
 PROBE = """import sys, recbook, torch
 assert recbook.__file__.startswith(sys.prefix), recbook.__file__
@@ -41,6 +44,12 @@ def set_up(folder: Path, pins: Path) -> None:
             shutil.copy(ROOT / name, copy)
         pip = [folder / "venv/bin/python", "-m", "pip"]
         subprocess.run([*pip, "wheel", "-q", "--no-deps", "-w", folder, copy], check=True)
+    (wheel,), report = folder.glob("*.whl"), folder / "report.json"
+    ask = ["install", "-q", "-c", pins, "--dry-run", "--report", report, wheel, *CHAPTERS_ADD]
+    subprocess.run([*pip, *ask], check=True)
+    found = [one["download_info"]["url"] for one in json.loads(report.read_text())["install"]]
+    needs = [url for url in found if not url.endswith(wheel.name)]
+    subprocess.run([*pip, "wheel", "-q", "--no-deps", "-w", folder / "needs", *needs], check=True)
 
 
 def add_kernel(bare: Path, folder: Path) -> None:
@@ -64,6 +73,8 @@ def add_kernel(bare: Path, folder: Path) -> None:
             "PATH": f"{python.parent}:{os.environ['PATH']}",
             "PIP_CONSTRAINT": str(bare.resolve() / "constraints.txt"),
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "PIP_FIND_LINKS": str(bare.resolve() / "needs"),
+            "PIP_NO_INDEX": "1",
             "PIP_QUIET": "2",  # its warnings are those of the machine
             "PYTHONPATH": "",
             "RECBOOK_SPEC": str(wheel),
