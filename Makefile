@@ -16,7 +16,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport JUPYTER_PATH MPLBACKEND  # chapters run in .venv's kernel and draw inline
 # Two processes; one that is done takes over half of what the other has left.
 TWO := -n 2 --dist worksteal
-LONG = $(filter book/04% book/05% book/06% book/07% book/10% book/21%,$(CHAPTERS))  # these train: begin with them
+LONG = $(filter book/04% book/05% book/06% book/07% book/08% book/09% book/11% book/16% book/21%,$(CHAPTERS))  # these train: begin with them
 # tools.source_links is an extension of the site, wherever its configuration lies.
 BUILD := PYTHONPATH="$(CURDIR)" jupyter-book build . --all -W -n --keep-going
 
