@@ -26,7 +26,7 @@ RECENT = {
         latent_dim=Range(32, 256, whole=True),
     ),
     "DirectAU": Family.drawn(
-        DIRECT_AU, seeded=True, lr=Range(3e-4, 1e-2), gamma=Range(0.1, 10), reg=Range(1e-7, 1e-3)
+        DIRECT_AU, seeded=True, lr=Range(3e-4, 1e-2), gamma=Range(0.1, 10), reg=Range(1e-5, 0.03)
     ),
     "XSimGCL": Family.drawn(
         XSIMGCL,
