@@ -45,6 +45,7 @@ book: $(STAMP)  ## execute every chapter on the real data, then render the site
 	@rm -rf _build/html && mkdir -p _build
 	@sed 's/execute_notebooks: "off"/execute_notebooks: force/' _config.yml > _build/_config.yml
 	$(BUILD) --config _build/_config.yml
+	@$(PY) -m tools.movie_night _build/html
 	@$(PY) -m tools.check_site _build/html
 	@echo "The book is built. Open $(CURDIR)/$(SITE) in a browser."
 
@@ -87,9 +88,10 @@ colab-versions:  ## execute chapters with Colab's versions and compare [CHAPTER=
 execute: $(STAMP)  ## for authors: execute chapters in place and store the outputs [CHAPTER=07]
 	$(PY) -m tools.execute $(CHAPTERS)
 
-render: $(STAMP)  ## render the committed outputs
+render: $(STAMP)  ## render the committed outputs [PUBLIC=1: movie night without titles]
 	@rm -rf _build/html
 	$(BUILD)
+	@$(PY) -m tools.movie_night _build/html
 	@$(PY) -m tools.check_site _build/html
 	@echo "The site is rendered. Open $(CURDIR)/$(SITE) in a browser."
 

@@ -33,6 +33,7 @@ import recbook.data
 import recbook.evaluation
 import recbook.exercises
 import recbook.files
+import recbook.folding
 import recbook.friends
 import recbook.graph
 import recbook.ledger
@@ -601,6 +602,12 @@ ENTRIES: dict[str, Entry] = {
         target=(held_out, part()),
         k=(value(2), count(1, 4)),
         block=(value(2), count()),
+    ),
+    # folding
+    "fold_in": entry(
+        recbook.folding.fold_in,
+        model=(lambda: EASE().fit(toy()), recommender),
+        liked=(toy, part(None)),
     ),
     # exercises
     "compare_guess": entry(
