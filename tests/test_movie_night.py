@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from recoriginal.training import train
 
 from recbook.data import MovieLens, Split
 from recbook.folding import fold_in
 from recbook.friends import find_friends, friends_lists
 from recbook.models import LightGCN
+from recbook.training import train
 from tools import movie_night
 
 PAGE = Path(__file__).parents[1] / "book" / "movie_night.md"

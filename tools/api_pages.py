@@ -24,8 +24,8 @@ same text.
 """
 GROUPS = {
     "To load, measure and train": (
-        "data evaluation beyond_accuracy stats models folding graph sampling losses training recipes "
-        "tuning"
+        "data evaluation beyond_accuracy stats models folding graph sampling losses training "
+        "recipes tuning"
     ),
     "To keep, to share and to show": (
         "saving checkpoint distributed ledger plotting friends exercises testing"

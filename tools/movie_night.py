@@ -54,8 +54,8 @@ def item_layers(net: LightGCN) -> torch.Tensor:
 
 def strongest(weight: torch.Tensor) -> torch.Tensor:
     """EASE's weights without all but the highest positive ones of each column."""
-    least = weight.topk(NEIGHBOURS, dim=0).values[-1]
-    return torch.where((weight >= least) & (weight > 0), weight, 0)
+    highest = weight.topk(NEIGHBOURS, dim=0)
+    return torch.zeros_like(weight).scatter(0, highest.indices, highest.values.clamp(min=0))
 
 
 def text(numbers: np.ndarray) -> str:

@@ -243,11 +243,15 @@ const movieNight = (() => {
   const friends = [{ name: "You", liked: new Set() }];
   let current = friends[0];
   let guessed = false;
+  /** @type {number[]} */
+  let before = []; // the films by the average that were shown last
 
   const people = make("fieldset", { id: "mn-friends" });
   const name = make("input", { id: "mn-name", maxlength: 30, autocomplete: "off" });
   const query = make("input", { id: "mn-search", type: "search", input: showFound });
-  const found = make("fieldset", { id: "mn-found" });
+  const counted = make("span", { role: "status" });
+  const boxes = make("div");
+  const found = make("fieldset", { id: "mn-found" }, make("legend", {}, counted), boxes);
   const ticked = make("fieldset", { id: "mn-ticked" });
   const said = make("p", { id: "mn-said", role: "status", "aria-live": "polite" });
   const verdict = make("p", { id: "mn-verdict" });
@@ -288,16 +292,15 @@ const movieNight = (() => {
 
   function showFound() {
     const all = search(query.value);
-    const many = all.length > FOUND ? `, the best known ${FOUND} of which are` : "";
-    const legend = `${all.length} film${all.length === 1 ? "" : "s"} found${many}`;
-    const boxes = all.slice(0, FOUND).map((film) => box(film, "found"));
-    found.replaceChildren(make("legend", { role: "status" }, legend), ...boxes);
+    const many = all.length > FOUND ? `; the best known ${FOUND}` : "";
+    counted.textContent = `${all.length} film${all.length === 1 ? "" : "s"} found${many}`;
+    boxes.replaceChildren(...all.slice(0, FOUND).map((film) => box(film, "found")));
   }
 
   function showTicked() {
-    const boxes = [...current.liked].map((film) => box(film, "ticked"));
+    const lines = [...current.liked].map((film) => box(film, "ticked"));
     const legend = make("legend", {}, `${current.name} likes (${current.liked.size})`);
-    ticked.replaceChildren(legend, ...boxes);
+    ticked.replaceChildren(legend, ...lines);
   }
 
   function showFriends() {
@@ -441,9 +444,12 @@ const movieNight = (() => {
       make("p", {}, "Open a film to see why it is there."),
       make("div", { class: "mn-cards" }, ...ofEach),
     );
-    const first = rules.Average[0];
-    said.textContent =
-      first === undefined ? "No film is left." : `By the average: ${nameOf(first)}.${left}`;
+    const now = rules.Average.slice(0, SHOWN);
+    const fresh = now.filter((film) => !before.includes(film)).length;
+    const moved = before.length ? ` ${fresh} of its ${now.length} films are new.` : "";
+    const first = now.length ? `By the average: ${nameOf(now[0])}.${moved}` : "No film is left.";
+    said.textContent = first + left;
+    before = now;
   }
 
   /** @param {boolean} believes */
@@ -454,7 +460,10 @@ const movieNight = (() => {
     if (!guessed) return;
     const { most, names } = commonGenre(choose(model.value, here).rules.Average.slice(0, SHOWN));
     const right = names.includes(genre.value) ? "You were right. " : `You said ${genre.value}. `;
-    const of = `Most of the ${SHOWN} films by the average are ${names.join(" or ")}: ${most} films.`;
+    const each = names.length > 1 ? " each" : "";
+    const of =
+      `The commonest genre of the ${SHOWN} films by the average: ` +
+      `${names.join(", ")} (${most} films${each}).`;
     verdict.textContent = (believes ? right : "") + of;
   }
 

@@ -188,33 +188,32 @@ def test_by_keyboard_alone(page: Page) -> None:
     page.keyboard.type("Horror")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    assert "films by the average are" in page.locator("#mn-verdict").inner_text()
+    assert "The commonest genre of the 5 films" in page.locator("#mn-verdict").inner_text()
     assert page.locator(".mn-card").count() == 5
     tab_to(page, ".mn-card summary")
     page.keyboard.press("Enter")
     assert "of which" in page.locator(".mn-card details").first.inner_text()
     page.keyboard.press("Shift+Tab")
     tab_to(page, "#mn-model")
-    before = said(page)
     page.keyboard.press("Home")
     assert page.locator("#mn-model").input_value() == "svd"
-    assert said(page) != before or page.locator(".mn-card").count() == 5
+    assert "of its 5 films are new" in said(page)
 
 
 def test_unticking_takes_a_film_back(page: Page) -> None:
     tick(page, 2)
-    page.locator("#mn-ticked input").first.uncheck()
+    page.locator("#mn-ticked input").first.click()
     assert page.locator("#mn-ticked input").count() == 1
     assert not page.locator("#mn-found input").first.is_checked()
 
 
 def test_a_name_and_a_search_with_a_script_in_them_stay_text(page: Page) -> None:
-    page.fill("#mn-name", TAGS[:30])
+    page.fill("#mn-name", TAGS[:25])
     page.keyboard.press("Enter")
-    assert TAGS[:30] in page.locator("#mn-friends").inner_text()
+    assert TAGS[:25] in page.locator("#mn-friends").inner_text()
     tick(page, 1)
     page.click("#mn-skip")
-    assert TAGS[:30] in page.locator("#mn-lists").inner_text()
+    assert TAGS[:25] in page.locator("#mn-lists").inner_text()
     page.fill("#mn-search", TAGS)
     assert page.locator("#mn-found").inner_text().startswith("0 films found")
     assert page.locator(".movie-night :is(script, img)").count() == 0
