@@ -161,19 +161,35 @@ const movieNight = (() => {
     return score.map((x) => (x - mean) / deviation);
   }
 
+  /** @type {WeakMap<Friend, {key: string, standing: Standing}>} */
+  const known = new WeakMap(); // a tick changes one friend's scores, not all friends'
+
+  /**
+   * A friend's scores, list, and the place of each film on it.
+   * @param {string} model
+   * @param {Friend} friend
+   * @returns {Standing}
+   */
+  function standingOf(model, friend) {
+    const key = [model, ...friend.liked].join();
+    const there = known.get(friend);
+    if (there?.key === key) return there.standing;
+    const score = standardised(foldIn(model, friend.liked).score);
+    const order = ranking(score, friend.liked);
+    const place = new Int32Array(count);
+    order.forEach((film, n) => (place[film] = n + 1));
+    const standing = { friend, score, order, place };
+    known.set(friend, { key, standing });
+    return standing;
+  }
+
   /**
    * Each friend's list and the group's by each rule, without what anybody has ticked.
    * @param {string} model
    * @param {Friend[]} friends who have ticked something
    */
   function choose(model, friends) {
-    const standings = friends.map((friend) => {
-      const score = standardised(foldIn(model, friend.liked).score);
-      const order = ranking(score, friend.liked);
-      const place = new Int32Array(count);
-      order.forEach((film, n) => (place[film] = n + 1));
-      return { friend, score, order, place };
-    });
+    const standings = friends.map((friend) => standingOf(model, friend));
     const seen = new Set(friends.flatMap((friend) => [...friend.liked]));
     const average = films.map(
       (film) => standings.reduce((sum, one) => sum + one.score[film], 0) / standings.length,

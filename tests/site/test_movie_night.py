@@ -192,6 +192,7 @@ def test_by_keyboard_alone(page: Page) -> None:
     assert page.locator(".mn-card").count() == 5
     tab_to(page, ".mn-card summary")
     page.keyboard.press("Enter")
+    page.locator(".mn-card details ul").first.wait_for()
     assert "of which" in page.locator(".mn-card details").first.inner_text()
     page.keyboard.press("Shift+Tab")
     tab_to(page, "#mn-model")
@@ -266,7 +267,7 @@ def test_two_hundred_ticks(page: Page) -> None:
 
 
 def test_a_click_is_answered_at_once(page: Page, capsys: pytest.CaptureFixture[str]) -> None:
-    """A machine slowed four times, six friends; the time is printed, a tenth of it is the aim."""
+    """A machine slowed four times, six friends; the time is printed, and 100 ms are the aim."""
     for name in "BCDEF":
         page.fill("#mn-name", name)
         page.locator("#mn-name").press("Enter")
