@@ -308,14 +308,14 @@ const movieNight = (() => {
 
   function showFound() {
     const all = search(query.value);
-    const many = all.length > FOUND ? `; the best known ${FOUND}` : "";
+    const many = all.length > FOUND ? `; here are the best known ${FOUND}` : "";
     counted.textContent = `${all.length} film${all.length === 1 ? "" : "s"} found${many}`;
     boxes.replaceChildren(...all.slice(0, FOUND).map((film) => box(film, "found")));
   }
 
   function showTicked() {
     const lines = [...current.liked].map((film) => box(film, "ticked"));
-    const legend = make("legend", {}, `${current.name} likes (${current.liked.size})`);
+    const legend = make("legend", {}, `Ticked for ${current.name} (${current.liked.size})`);
     ticked.replaceChildren(legend, ...lines);
   }
 
