@@ -104,6 +104,22 @@ function slider(id, text, range, changed) {
 }
 
 /**
+ * Follow a finger or the mouse until it lets go.
+ * @param {(event: PointerEvent) => void} moved
+ * @param {(event: PointerEvent | null) => void} ended null where the browser took it away
+ */
+function follow(moved, ended) {
+  const held = new AbortController();
+  const end = (/** @type {PointerEvent} */ event) => {
+    held.abort();
+    ended(event.type === "pointerup" ? event : null);
+  };
+  addEventListener("pointermove", moved, { signal: held.signal });
+  addEventListener("pointerup", end, { signal: held.signal });
+  addEventListener("pointercancel", end, { signal: held.signal });
+}
+
+/**
  * Ask for a number first; the answer and the toy come with it, or to who would rather not guess.
  * @param {HTMLElement} root what the page has for the toy, with what stands there without a script
  * @param {{question: string, answer: string, why: string}} ask

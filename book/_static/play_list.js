@@ -150,13 +150,7 @@
       });
       if (above.length !== films.indexOf(film)) moveTo(film, above.length);
     };
-    const stop = () => {
-      item.classList.remove("play-dragged");
-      removeEventListener("pointermove", over);
-      for (const name of ["pointerup", "pointercancel"]) removeEventListener(name, stop);
-    };
-    addEventListener("pointermove", over);
-    for (const name of ["pointerup", "pointercancel"]) addEventListener(name, stop);
+    follow(over, () => item.classList.remove("play-dragged"));
   }
 
   /**

@@ -122,6 +122,19 @@
   const shown = (value) =>
     Number.isNaN(value) ? "–" : value.toFixed(3).replace(/^-(0\.0+)$/, "$1");
 
+  /**
+   * Which nodes are within K edges of one, in words.
+   * @param {number[]} away
+   * @param {number} k
+   * @param {string} from
+   */
+  function inWords(away, k, from) {
+    const rings = Array.from({ length: k }, (_, n) => names.filter((__, v) => away[v] === n + 1));
+    const told = rings.map((ring, n) => `at ${n + 1}: ${ring.join(" and ")}`);
+    const reached = told.filter((_, n) => rings[n].length).join("; ") || "none";
+    return `Within ${k} edges of ${from}: ${reached}.`;
+  }
+
   // The controls.
   const layers = slider(
     "play-k",
@@ -254,22 +267,16 @@
       const end = { x2: (to.clientX - box.left) * scale, y2: (to.clientY - box.top) * scale };
       fill(drawn, { x1, y1, ...end, visibility: "visible" }, []);
     };
-    const stop = (/** @type {PointerEvent} */ up) => {
-      for (const name of ["pointerup", "pointercancel"])
-        removeEventListener(name, /** @type {any} */ (stop));
-      removeEventListener("pointermove", move);
+    follow(move, (up) => {
       drawn.setAttribute("visibility", "hidden");
-      const there = document.elementFromPoint(up.clientX, up.clientY)?.closest("[data-node]");
-      if (!there || up.type === "pointercancel") return;
+      const there = up && document.elementFromPoint(up.clientX, up.clientY)?.closest("[data-node]");
+      if (!there) return;
       const to = Number(there.getAttribute("data-node"));
-      if (to === from) listener.value = String(to);
       const [user, film] = [Math.min(from, to), Math.max(from, to)];
-      if (user < 3 && film >= 3) toggle(user, film - 3);
+      if (to === from) listener.value = String(to);
+      if (user < 3 && film >= 3) liked[user][film - 3] = !liked[user][film - 3];
       update();
-    };
-    addEventListener("pointermove", move);
-    addEventListener("pointerup", stop);
-    addEventListener("pointercancel", stop);
+    });
   }
 
   let clock = 0;
@@ -354,13 +361,7 @@
     summary.textContent =
       `K = ${k}: ${kinds === 1 ? "all three lists are the same" : `${kinds} different lists`}. ` +
       `Mean cosine of two users ${ofUsers}, of two films ${ofFilms}. ${names[from]} hears: ${whom}.`;
-    graph.description.textContent = names
-      .map((name, v) =>
-        away[v] <= k
-          ? `${name} is ${away[v]} edges from ${names[from]}`
-          : `${name} is not within ${k} edges`,
-      )
-      .join("; ");
+    graph.description.textContent = inWords(away, k, names[from]);
     plane.description.textContent = `Users point the same way where their cosine, ${ofUsers}, is 1; films: ${ofFilms}.`;
   }
 
