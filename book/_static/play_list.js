@@ -3,14 +3,13 @@
 "use strict";
 
 {
-  /** @typedef {{name: string, hidden: boolean}} Film */
-
-  const begin = ["Fargo", "Casablanca", "Alien", "Brazil", "Dumbo", "Jaws", "Heat", "Amadeus"];
-  /** @type {Film[]} */
-  let films = begin.map((name) => ({
-    name,
-    hidden: ["Casablanca", "Brazil", "Jaws"].includes(name),
-  }));
+  /**
+   * @typedef {object} Film
+   * @property {string} name
+   * @property {boolean} hidden from the recommender: a hit where it is listed
+   * @property {HTMLLIElement} line
+   * @property {HTMLElement} verdict what the line says of the film's place
+   */
 
   /** @param {number} rank from 1 */
   const gain = (rank) => 1 / Math.log2(rank + 1);
@@ -20,196 +19,159 @@
 
   /**
    * The measures (2.2) and (2.3) of a list's first k films, and how high each can get.
-   * @param {Film[]} list
+   * @param {Film[]} ranking
    * @param {number} k
    */
-  function measure(list, k) {
-    const hits = list.slice(0, k).flatMap((film, n) => (film.hidden ? [n + 1] : []));
-    const hidden = list.filter((film) => film.hidden).length;
+  function measure(ranking, k) {
+    const hits = ranking.slice(0, k).flatMap((film, n) => (film.hidden ? [n + 1] : []));
+    const hidden = ranking.filter((film) => film.hidden).length;
     const best = Math.min(k, hidden);
     const ideal = Array.from({ length: best }, (_, n) => gain(n + 1));
-    return {
-      hits,
-      hidden,
-      rows: [
-        { name: "precision", value: hits.length / k, ceiling: best / k },
-        { name: "recall", value: hits.length / hidden, ceiling: best / hidden },
-        { name: "NDCG", value: sum(hits.map(gain)) / sum(ideal), ceiling: hidden ? 1 : NaN },
-        { name: "hit rate", value: Number(hits.length > 0), ceiling: Number(hidden > 0) },
-      ],
-    };
+    const rows = [
+      { name: "precision", value: hits.length / k, ceiling: best / k },
+      { name: "recall", value: hits.length / hidden, ceiling: best / hidden },
+      { name: "NDCG", value: sum(hits.map(gain)) / sum(ideal), ceiling: hidden ? 1 : NaN },
+      { name: "hit rate", value: Number(hits.length > 0), ceiling: Number(hidden > 0) },
+    ];
+    return { hits, hidden, rows };
   }
 
-  /** @param {number} value */
+  /** @param {number} value not a number where no film is hidden */
   const shown = (value) => (Number.isNaN(value) ? "–" : value.toFixed(3));
 
-  const length = slider(
-    "play-k",
-    "Length of the list, k",
-    { min: 1, max: 8, step: 1, value: 5 },
-    () => update(),
-  );
-  const list = make("ol", { class: "play-list", id: "play-list-films" });
-  const items = new Map(films.map((film) => [film.name, itemOf(film)]));
-  const measures = tableOf(
-    "play-measures",
-    "Measures",
-    ["", "value", "ceiling"],
-    ["precision", "recall", "NDCG", "hit rate"],
-  );
+  /**
+   * A film and its line: what to drag it by, its verdict, its box and its two buttons.
+   * @param {string} name
+   * @returns {Film}
+   */
+  function filmOf(name) {
+    const verdict = make("span", { class: "play-verdict" });
+    const hidden = make("input", {
+      type: "checkbox",
+      "aria-label": `${name} is hidden`,
+      checked: ["Casablanca", "Brazil", "Jaws"].includes(name),
+      change: () => {
+        film.hidden = hidden.checked;
+        update(film);
+      },
+    });
+    const keydown = (/** @type {KeyboardEvent} */ event) => {
+      if (event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
+      event.preventDefault();
+      move(film, event.key === "ArrowUp" ? -1 : 1);
+    };
+    const [up, down] = [-1, 1].map((by) => {
+      const label = `${name} ${by < 0 ? "up" : "down"}`;
+      const click = () => move(film, by);
+      const what = { type: "button", "aria-label": label, click, keydown };
+      return make("button", what, by < 0 ? "▲" : "▼");
+    });
+    const pointerdown = (/** @type {PointerEvent} */ event) => drag(event, film);
+    const handle = make("span", { "aria-hidden": "true" }, "⠿ ");
+    const grip = make("span", { class: "play-grip", pointerdown }, handle, name);
+    const box = make("label", {}, hidden, " hidden");
+    const film = { name, hidden: hidden.checked, line: make("li"), verdict };
+    film.line.append(grip, verdict, box, up, down);
+    return film;
+  }
+
+  const names = ["Fargo", "Casablanca", "Alien", "Brazil", "Dumbo", "Jaws", "Heat", "Amadeus"];
+  let films = names.map(filmOf);
+  const range = { min: 1, max: names.length, step: 1, value: 5 };
+  const length = slider("play-k", "Length of the list, k", range, () => update());
+  const list = make("ol", { class: "play-list" }, ...films.map((film) => film.line));
+  const kinds = measure(films, 5).rows.map((row) => row.name);
+  const measures = tableOf("play-measures", "Measures", ["", "value", "ceiling"], kinds);
   const chart = drawing("play-bars", "Measures as bars, with their ceilings as lines", 320, 132);
-  const bars = measures.cells.map((_, n) => {
+  const bars = kinds.map((kind, n) => {
     const y = 8 + 31 * n;
+    const side = { x: 78, y: y + 15, "text-anchor": "end", class: "play-label" };
     const value = draw("rect", { x: 85, y, height: 20, class: "play-bar" });
     const ceiling = draw("line", { y1: y - 4, y2: y + 24, class: "play-ceiling" });
-    const text = measures.table.rows[n + 1].cells[0].textContent ?? "";
-    const label = draw(
-      "text",
-      { x: 78, y: y + 15, "text-anchor": "end", class: "play-label" },
-      text,
-    );
     const room = draw("rect", { x: 85, y, width: 225, height: 20, class: "play-room" });
-    chart.svg.append(label, room, value, ceiling);
+    chart.svg.append(draw("text", side, kind), room, value, ceiling);
     return { value, ceiling };
   });
   const summary = make("p", { role: "status", id: "play-summary" });
 
   /**
-   * A film's line: what to drag it by, its name, whether it is hidden, and the two ways to move.
+   * Move a film down by so many places, or up.
    * @param {Film} film
+   * @param {number} by
    */
-  function itemOf(film) {
-    const change = () => {
-      film.hidden = hidden.checked;
-      update(film.name);
-    };
-    const hidden = make("input", { type: "checkbox", checked: film.hidden, change });
-    const box = make(
-      "label",
-      {},
-      hidden,
-      make("span", { class: "play-unseen" }, `${film.name} is a`),
-      " hit",
-    );
-    const verdict = make("span", { class: "play-verdict" });
-    const [up, down] = [-1, 1].map((by) =>
-      make(
-        "button",
-        {
-          type: "button",
-          "aria-label": `${film.name} ${by < 0 ? "up" : "down"}`,
-          click: () => move(film, by),
-        },
-        by < 0 ? "▲" : "▼",
-      ),
-    );
-    const keydown = (/** @type {KeyboardEvent} */ event) => {
-      const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-      if (!by) return;
-      event.preventDefault();
-      move(film, by);
-    };
-    for (const button of [up, down]) button.addEventListener("keydown", keydown);
-    const grip = make(
-      "span",
-      { class: "play-grip" },
-      make("span", { "aria-hidden": "true" }, "⠿ "),
-      film.name,
-    );
-    const item = make("li", {}, grip, verdict, box, up, down);
-    grip.addEventListener("pointerdown", (event) => drag(event, film, item));
-    return { item, verdict, hidden };
-  }
-
-  /** @param {Film} film @param {number} by */
   function move(film, by) {
-    moveTo(film, films.indexOf(film) + by);
-  }
-
-  /** @param {Film} film @param {number} place */
-  function moveTo(film, place) {
+    const place = films.indexOf(film) + by;
     if (place < 0 || place >= films.length) return;
     films = films.filter((other) => other !== film);
     films.splice(place, 0, film);
-    update(film.name);
+    update(film);
   }
 
   /**
    * Let a film follow the finger or the mouse.
    * @param {PointerEvent} down
    * @param {Film} film
-   * @param {HTMLElement} item
    */
-  function drag(down, film, item) {
+  function drag(down, film) {
     down.preventDefault();
-    item.classList.add("play-dragged");
+    film.line.classList.add("play-dragged");
     const over = (/** @type {PointerEvent} */ event) => {
       const above = films.filter((other) => {
-        const box = items.get(other.name)?.item.getBoundingClientRect();
-        return other !== film && box && box.top + box.height / 2 < event.clientY;
+        const box = other.line.getBoundingClientRect();
+        return other !== film && box.top + box.height / 2 < event.clientY;
       });
-      if (above.length !== films.indexOf(film)) moveTo(film, above.length);
+      if (above.length !== films.indexOf(film)) move(film, above.length - films.indexOf(film));
     };
-    follow(over, () => item.classList.remove("play-dragged"));
+    follow(over, () => film.line.classList.remove("play-dragged"));
   }
 
   /**
    * Show what now is.
-   * @param {string} [moved] the film that is moved or held: its line stays in the page, and so do
-   *   focus and finger, while the others go around it
+   * @param {Film} [held] its line stays in the page while the others go around it: a line that is
+   *   taken out loses the focus, and the finger
    */
-  function update(moved = films[0].name) {
+  function update(held = films[0]) {
     const k = Number(length.input.value);
     const { hits, hidden, rows } = measure(films, k);
-    const held = items.get(moved)?.item;
-    if (held && !held.isConnected) list.append(held);
-    let past = false;
-    films.forEach((film, n) => {
-      const line = items.get(film.name);
-      if (!line || !held) return;
-      if (line.item === held) past = true;
-      else if (past) list.append(line.item);
-      else list.insertBefore(line.item, held);
-      line.item.classList.toggle("play-hit", film.hidden);
-      line.item.classList.toggle("play-below", n >= k);
-      line.item.classList.toggle("play-last", n === k - 1);
-      const listed = film.hidden ? `gain ${gain(n + 1).toFixed(3)}` : "miss";
-      const left = film.hidden ? "not found" : "not listed";
-      line.verdict.textContent = n < k ? listed : left;
+    const place = films.indexOf(held);
+    held.line.before(...films.slice(0, place).map((film) => film.line));
+    held.line.after(...films.slice(place + 1).map((film) => film.line));
+    films.forEach(({ hidden: wanted, line, verdict }, n) => {
+      line.classList.toggle("play-hit", wanted);
+      line.classList.toggle("play-below", n >= k);
+      line.classList.toggle("play-last", n === k - 1);
+      if (n >= k) verdict.textContent = wanted ? "not found" : "not listed";
+      else verdict.textContent = wanted ? `gain ${gain(n + 1).toFixed(3)}` : "miss";
     });
     length.output.textContent = String(k);
     rows.forEach(({ value, ceiling }, n) => {
+      const x = 85 + 225 * (ceiling || 0);
       measures.cells[n][0].textContent = shown(value);
       measures.cells[n][1].textContent = shown(ceiling);
-      bars[n].value.setAttribute("width", String(225 * (value || 0)));
-      const x = 85 + 225 * (ceiling || 0);
+      fill(bars[n].value, { width: 225 * (value || 0) }, []);
       fill(bars[n].ceiling, { x1: x, x2: x }, []);
     });
-    const said = rows
-      .slice(0, 3)
-      .map(({ name, value }) => `${name} ${shown(value)}`)
-      .join(", ");
-    const nobody = "Without a hidden film there is nothing to find: such a user is left out.";
-    summary.textContent =
-      `Hits at ranks: ${hits.join(", ") || "none"}; ${hits.length} in a list of ${k}, ` +
-      `of ${hidden} hidden films. ${hidden ? `At ${k}: ${said}.` : nobody}`;
+    const said = rows.map((row) => `${row.name} ${shown(row.value)}`).join(", ");
+    summary.textContent = hidden
+      ? `${hits.length} of ${hidden} hidden films in a list of ${k}: ${said}.`
+      : "Without a hidden film there is nothing to find: such a user is left out.";
     chart.description.textContent = rows
-      .map(({ name, value, ceiling }) => `${name} ${shown(value)}, at most ${shown(ceiling)}`)
+      .map((row) => `${row.name} ${shown(row.value)}, at most ${shown(row.ceiling)}`)
       .join("; ");
   }
 
-  const raised = films.filter(({ name }) => name !== "Brazil");
-  raised.unshift(films[3]);
+  const raised = [films[3], ...films.filter((_, n) => n !== 3)]; // Brazil on top
+  const question =
+    "The list of five has hits at ranks 2 and 4, three films are hidden, and NDCG@5 is 0.498. " +
+    "Brazil moves from rank 4 to the top, and those above it go down by one. What is NDCG@5 then?";
   const answer = shown(measure(raised, 5).rows[2].value);
+  const why = "Precision and recall stay as they are. Move Brazil to the top and look.";
   update();
-  believeFirst(
-    placeOf("play-list"),
-    {
-      question:
-        "The list of five has hits at ranks 2 and 4, three films are hidden, and NDCG@5 is 0.498. Brazil moves from rank 4 to the top, and those above it go down by one. What is NDCG@5 then?",
-      answer,
-      why: "Precision and recall stay as they are. Move Brazil to the top and look.",
-    },
-    [summary, length.row, list, chart.svg, measures.table],
-  );
+  believeFirst(placeOf("play-list"), { question, answer, why }, [
+    summary,
+    length.row,
+    list,
+    chart.svg,
+    measures.table,
+  ]);
 }

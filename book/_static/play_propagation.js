@@ -136,50 +136,24 @@
   }
 
   // The controls.
-  const layers = slider(
-    "play-k",
-    "Propagations K",
-    { min: 0, max: most, step: 1, value: 0 },
-    update,
-  );
-  const turn = make(
-    "button",
-    { type: "button", id: "play-turn", click: run },
-    "Turn K from 0 to 20",
-  );
+  const range = { min: 0, max: most, step: 1, value: 0 };
+  const layers = slider("play-k", "Propagations K", range, update);
+  const turn = make("button", { type: "button", click: run }, "Turn K from 0 to 20");
   turn.hidden = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const listener = make(
-    "select",
-    { id: "play-listener", change: update },
-    ...names.map((name, v) => make("option", { value: v }, name)),
+  const choices = names.map((name, v) => make("option", { value: v }, name));
+  const listener = make("select", { id: "play-listener", change: update }, ...choices);
+  const [last, mean] = ["play-last", "play-mean"].map((id) =>
+    make("input", { type: "radio", name: "play-layer", id, change: update }),
   );
-  const last = make("input", {
-    type: "radio",
-    name: "play-layer",
-    id: "play-last",
-    change: update,
-  });
-  const mean = make("input", {
-    type: "radio",
-    name: "play-layer",
-    id: "play-mean",
-    change: update,
-  });
   last.checked = true;
-  const controls = make(
-    "div",
+  const made = make(
+    "fieldset",
     {},
-    layers.row,
-    make("p", {}, turn),
-    make(
-      "fieldset",
-      {},
-      make("legend", {}, "Scores are made of"),
-      make("label", {}, last, " the last layer"),
-      make("label", {}, mean, " the mean of layers 0 to K (LightGCN)"),
-    ),
-    make("p", {}, make("label", { for: "play-listener" }, "Who listens? "), listener),
+    make("legend", {}, "Scores are made of"),
+    make("label", {}, last, " the last layer"),
+    make("label", {}, mean, " the mean of layers 0 to K (LightGCN)"),
   );
+  const who = make("p", {}, make("label", { for: "play-listener" }, "Who listens? "), listener);
   const summary = make("p", { role: "status", id: "play-summary" });
 
   // Who liked what: boxes for the keyboard, and the graph for mouse and finger.
@@ -366,24 +340,23 @@
   }
 
   const counts = Array.from({ length: most + 1 }, (_, k) => different(embed(k, false)));
+  const question =
+    "Take the last layer. For which number of propagations are the three lists the same for the " +
+    "first time?";
   const answer = String(counts.indexOf(1));
+  const why =
+    "Turn K and watch users and films come to lie on two rays; then take the mean of the layers.";
   update();
-  believeFirst(
-    placeOf("play-propagation"),
-    {
-      question:
-        "Take the last layer. For which number of propagations are the three lists the same for the first time?",
-      answer,
-      why: "Turn K and watch the two clouds of points become two rays; then take the mean of the layers.",
-    },
-    [
-      controls,
-      summary,
-      make("div", { class: "play-pair" }, graph.svg, plane.svg),
-      likes.table,
-      lists.table,
-      scores.table,
-      embeddings.table,
-    ],
-  );
+  believeFirst(placeOf("play-propagation"), { question, answer, why }, [
+    layers.row,
+    turn,
+    made,
+    who,
+    summary,
+    make("div", { class: "play-pair" }, graph.svg, plane.svg),
+    likes.table,
+    lists.table,
+    scores.table,
+    embeddings.table,
+  ]);
 }

@@ -48,24 +48,21 @@
       name: "play-mine",
       "aria-label": `The user has ${name}`,
       checked: j === mine,
+      change: () => {
+        mine = j;
+        update();
+      },
     });
     const score = make("input", {
       type: "range",
-      min: -1,
-      max: 1,
-      step: 0.05,
-      value: cosines[j],
       "aria-label": `Cosine of ${name}`,
+      ...{ min: -1, max: 1, step: 0.05, value: cosines[j] },
+      input: () => {
+        cosines[j] = Number(score.value);
+        update();
+      },
     });
     const output = make("output");
-    has.addEventListener("change", () => {
-      mine = j;
-      update();
-    });
-    score.addEventListener("input", () => {
-      cosines[j] = Number(score.value);
-      update();
-    });
     table.cells[j][0].append(has);
     table.cells[j][1].append(score, output);
     return output;
@@ -130,16 +127,17 @@
       .join("; ");
   }
 
+  const question =
+    "The user has Alien, at a cosine of 0.8. The seven other films are at 0.6, 0.5, 0.3, 0.2, 0, " +
+    "−0.2 and −0.4. At a temperature of 1 Brazil, the highest of them, gets 21 % of the push on " +
+    "the seven. How many per cent does it get at 0.1?";
   const answer = `${(100 * hardest(0.1).part).toFixed(1)} %`;
+  const why = "Lower the temperature and watch the push gather on the films that score highest.";
   update();
-  believeFirst(
-    placeOf("play-temperature"),
-    {
-      question:
-        "The user has Alien, at a cosine of 0.8. The seven other films are at 0.6, 0.5, 0.3, 0.2, 0, −0.2 and −0.4. At a temperature of 1 Brazil, the highest of them, gets 21 % of the push on the seven. How many per cent does it get at 0.1?",
-      answer,
-      why: "Lower the temperature and watch the push gather on the films that score highest.",
-    },
-    [heat.row, summary, chart.svg, table.table],
-  );
+  believeFirst(placeOf("play-temperature"), { question, answer, why }, [
+    heat.row,
+    summary,
+    chart.svg,
+    table.table,
+  ]);
 }
