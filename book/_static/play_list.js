@@ -81,7 +81,7 @@
   const length = slider("play-k", "Length of the list, k", range, () => update());
   const list = make("ol", { class: "play-list" }, ...films.map((film) => film.line));
   const kinds = measure(films, 5).rows.map((row) => row.name);
-  const measures = tableOf("play-measures", "Measures", ["", "value", "ceiling"], kinds);
+  const measures = tableOf("play-measures", "Measures", ["measure", "value", "ceiling"], kinds);
   const chart = drawing("play-bars", "Measures as bars, with their ceilings as lines", 320, 132);
   const bars = kinds.map((kind, n) => {
     const y = 8 + 31 * n;

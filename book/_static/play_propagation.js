@@ -157,7 +157,7 @@
   const summary = make("p", { role: "status", id: "play-summary" });
 
   // Who liked what: boxes for the keyboard, and the graph for mouse and finger.
-  const likes = tableOf("play-likes", "Edges, with their weights", ["", ...films], users);
+  const likes = tableOf("play-likes", "Edges, with their weights", ["user", ...films], users);
   const boxes = liked.map((row, u) =>
     row.map((on, i) => {
       const label = `${users[u]} likes ${films[i]}`;
@@ -216,9 +216,9 @@
     return { ray, tip };
   });
   plane.svg.append(...tips.map(({ tip }) => tip));
-  const embeddings = tableOf("play-embeddings", "", ["", "edges away", "space", "songs"], names);
-  const scores = tableOf("play-scores", "Scores", ["", ...films], users);
-  const lists = tableOf("play-lists", "Lists, best film first; ✓: liked", ["", "list"], users);
+  const embeddings = tableOf("play-embeddings", "", ["node", "edges away", "space", "songs"], names);
+  const scores = tableOf("play-scores", "Scores", ["user", ...films], users);
+  const lists = tableOf("play-lists", "Lists, best film first; ✓: liked", ["user", "list"], users);
 
   /** @param {number} u @param {number} i */
   function toggle(u, i) {

@@ -39,7 +39,7 @@
   const table = tableOf(
     "play-shares",
     "Alien is the film that the user has",
-    ["", "has", "cosine", "share p", "push"],
+    ["film", "has", "cosine", "share p", "push"],
     names,
   );
   const rows = names.map((name, j) => {

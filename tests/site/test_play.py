@@ -103,7 +103,7 @@ def guess(page: Page, number: str) -> str:
 
 
 def texts(page: Page, selector: str) -> list[str]:
-    return [text.strip() for text in page.locator(selector).all_inner_texts()]
+    return [text.strip() for text in page.locator(selector).all_text_contents()]
 
 
 def numbers(page: Page, selector: str) -> list[float]:
