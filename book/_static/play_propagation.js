@@ -203,8 +203,8 @@
   const plane = drawing("play-plane", "The numbers of all nodes as points", 260, 250);
   plane.svg.append(
     draw("path", { d: "M10 125H250M130 10V240", class: "play-axis" }),
-    draw("text", { x: 250, y: 118, "text-anchor": "end", class: "play-label" }, "space"),
-    draw("text", { x: 136, y: 20, class: "play-label" }, "songs"),
+    draw("text", { x: 256, y: 244, "text-anchor": "end", class: "play-label" }, "space →"),
+    draw("text", { x: 4, y: 16, class: "play-label" }, "songs ↑"),
   );
   const tips = names.map((name, v) => {
     const ray = draw("line", { x1: 130, y1: 125, class: "play-ray" });
@@ -216,7 +216,12 @@
     return { ray, tip };
   });
   plane.svg.append(...tips.map(({ tip }) => tip));
-  const embeddings = tableOf("play-embeddings", "", ["node", "edges away", "space", "songs"], names);
+  const embeddings = tableOf(
+    "play-embeddings",
+    "",
+    ["node", "edges away", "space", "songs"],
+    names,
+  );
   const scores = tableOf("play-scores", "Scores", ["user", ...films], users);
   const lists = tableOf("play-lists", "Lists, best film first; ✓: liked", ["user", "list"], users);
 
@@ -354,9 +359,7 @@
     who,
     summary,
     make("div", { class: "play-pair" }, graph.svg, plane.svg),
-    likes.table,
-    lists.table,
-    scores.table,
-    embeddings.table,
+    make("div", { class: "play-pair" }, likes.table, lists.table),
+    make("div", { class: "play-pair" }, scores.table, embeddings.table),
   ]);
 }

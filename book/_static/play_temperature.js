@@ -70,8 +70,8 @@
   const chart = drawing("play-bars", "Shares of the films, and the push on each", 340, 262);
   const heads = [
     ["share p", 92, "start"],
-    ["pulled up", 258, "end"],
-    ["pushed down", 262, "start"],
+    ["pulled up", 241, "end"],
+    ["pushed down", 249, "start"],
   ];
   chart.svg.append(
     ...heads.map(([text, x, anchor]) =>
@@ -81,7 +81,7 @@
         String(text),
       ),
     ),
-    draw("path", { d: "M92 22V258M260 22V258", class: "play-axis" }),
+    draw("path", { d: "M92 22V258M245 22V258", class: "play-axis" }),
   );
   const bars = names.map((name, j) => {
     const y = 26 + 29 * j;
@@ -108,7 +108,7 @@
       table.cells[j][2].textContent = share[j].toFixed(3);
       table.cells[j][3].textContent = (push[j] > 0 ? "+" : "") + push[j].toFixed(3);
       bars[j].share.setAttribute("width", String(90 * share[j]));
-      const [x, width] = [260 + 75 * Math.min(push[j], 0), 75 * Math.abs(push[j])];
+      const [x, width] = [245 + 75 * Math.min(push[j], 0), 75 * Math.abs(push[j])];
       fill(
         bars[j].push,
         { x, width, class: `play-bar ${push[j] < 0 ? "play-up" : "play-down"}` },
