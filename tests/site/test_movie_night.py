@@ -1,14 +1,6 @@
-"""Movie night in a real browser: its numbers are recbook's, and it is driven as a person would.
-
-The rendered site is opened from disk, so that `make render` has to come first.
-"""
+"""Movie night in a real browser: its numbers are recbook's, and it is driven as a person would."""
 
 import json
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -20,54 +12,17 @@ from recbook.data import Interactions
 from recbook.folding import fold_in
 from recbook.models import EASE, PureSVD
 from recbook.ranking import top_k
+from tests.site.conftest import SITE, Page, Visit
 from tests.test_movie_night import Read
 
-sync_api = pytest.importorskip("playwright.sync_api")
-SITE = Path(__file__).parents[2] / "_build" / "html"
-SCRIPT, PAGE = SITE / "_static" / "movie_night_data.js", SITE / "book" / "movie_night.html"
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium: apt install chromium"),
-    pytest.mark.skipif(
-        not (SCRIPT.exists() and PAGE.exists()),
-        reason="the site is not rendered: call make render",
-    ),
-]
-WIDTHS = [360, 1280]
+SCRIPT = SITE / "_static" / "movie_night_data.js"
 MODELS = ["svd", "ease", "layers-1", "layers-2", "layers-3"]
 TAGS = "<script>alert(1)</script><img src=x onerror=alert(2)>"
-Page = Any  # Playwright's, which may be missing
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(params=WIDTHS)
-def page(browser: Any, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """The page; afterwards nothing failed, came from outside, or is wider than the screen."""
-    size, faults = {"width": request.param, "height": 800}, []
-    context = browser.new_context(viewport=size, reduced_motion="reduce")
-    page = context.new_page()
-    page.on("console", lambda said: said.type == "error" and faults.append(said.text))
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("dialog", lambda dialog: (faults.append(dialog.message), dialog.dismiss()))
-    page.on("requestfailed", lambda one: faults.append(f"failed: {one.url}"))
-    page.on("request", lambda one: is_outside(one.url) and faults.append(one.url))
-    page.goto(PAGE.as_uri())
-    yield page
-    width = page.evaluate("document.documentElement.scrollWidth")
-    context.close()
-    assert faults == []
-    assert width <= request.param
-
-
-def is_outside(address: str) -> bool:
-    return urlsplit(address).scheme not in ("file", "data", "blob")
+@pytest.fixture
+def page(visit: Visit) -> Page:
+    return visit("book/movie_night", reduced_motion="reduce")
 
 
 @pytest.fixture(scope="module")
@@ -220,20 +175,18 @@ def test_a_name_and_a_search_with_a_script_in_them_stay_text(page: Page) -> None
     assert page.locator(".movie-night :is(script, img)").count() == 0
 
 
-def test_a_title_with_a_script_in_it_stays_text(browser: Any) -> None:
-    page = browser.new_page()
-    page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+def test_a_title_with_a_script_in_it_stays_text(visit: Visit) -> None:
+    page = visit("book/movie_night")
     page.add_init_script(f"""let known;
         Object.defineProperty(globalThis, "movieNightData", {{
             get: () => known,
             set: (data) => {{ data.titles[0] = {json.dumps(TAGS)}; known = data; }},
         }});""")
-    page.goto(PAGE.as_uri())
+    page.reload()
     assert TAGS in page.locator("#mn-found").inner_text()
     tick(page, 1)
     page.click("#mn-skip")
     assert page.locator(".movie-night :is(script, img)").count() == 0
-    page.close()
 
 
 def test_wrong_input(page: Page, stored: Read) -> None:
@@ -291,12 +244,6 @@ def test_a_click_is_answered_at_once(page: Page, capsys: pytest.CaptureFixture[s
     assert np.median(times) < 1000
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_without_javascript_there_is_the_example(browser: Any, width: int) -> None:
-    context = browser.new_context(
-        viewport={"width": width, "height": 800}, java_script_enabled=False
-    )
-    page = context.new_page()
-    page.goto(PAGE.as_uri())
+def test_without_javascript_there_is_the_example(visit: Visit) -> None:
+    page = visit("book/movie_night", java_script_enabled=False)
     assert "While You Were Sleeping" in page.locator("#movie-night table").inner_text()
-    context.close()

@@ -1,14 +1,7 @@
-"""The pages of the part "Play" in a real browser: their numbers are recbook's, by keyboard alone.
-
-They open the rendered site from disk, so that `make render` has to come first.
-"""
+"""The part "Play" in a real browser: what its pages show is what recbook computes."""
 
 import re
-import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -20,59 +13,10 @@ from recbook.graph import propagate, train_adjacency
 from recbook.models import LightGCN
 from recbook.ranking import ScoreTable, top_k
 from tests.conftest import TOY_ITEM, TOY_USER
+from tests.site.conftest import Page, Visit
 
-sync_api = pytest.importorskip("playwright.sync_api")
-SITE = Path(__file__).parents[2] / "_build" / "html" / "book"
-CHROMIUM = shutil.which("chromium")
 NAMES = ["play_propagation", "play_list", "play_temperature"]
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium: apt install chromium"),
-    pytest.mark.skipif(
-        not all((SITE / f"{name}.html").exists() for name in NAMES),
-        reason="the site is not rendered: call make render",
-    ),
-]
 CLOSE = {"atol": 1e-3, "rtol": 0}
-Page = Any  # Playwright's, which may be missing
-Visit = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(params=[360, 1280])
-def visit(browser: Any, request: pytest.FixtureRequest) -> Iterator[Visit]:
-    """Open a page; afterwards nothing failed, came from outside, or is wider than the screen."""
-    faults: list[str] = []
-
-    def open_page(name: str, **settings: Any) -> Page:
-        size = {"width": request.param, "height": 800}
-        page = browser.new_context(viewport=size, **settings).new_page()
-        page.on("console", lambda said: said.type == "error" and faults.append(said.text))
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        if settings.get("java_script_enabled", True):  # without, scripts are given up half-way
-            page.on("requestfailed", lambda one: faults.append(f"failed: {one.url}"))
-        page.on("request", lambda one: is_outside(one.url) and faults.append(one.url))
-        page.goto((SITE / f"{name}.html").as_uri())
-        return page
-
-    yield open_page
-    for context in browser.contexts:
-        for page in context.pages:
-            width = page.evaluate("document.documentElement.scrollWidth")
-            if width > request.param:
-                faults.append(f"{page.url} is {width} wide")
-        context.close()
-    assert faults == []
-
-
-def is_outside(address: str) -> bool:
-    return urlsplit(address).scheme not in ("file", "data", "blob")
 
 
 def tab_to(page: Page, selector: str) -> None:
@@ -177,7 +121,7 @@ def assert_shows(page: Page, edges: set[tuple[int, int]], k: int, mean: bool, wh
 
 
 def test_propagation_is_recbooks(visit: Visit) -> None:
-    page = visit("play_propagation")
+    page = visit("book/play_propagation")
     first = next(k for k in range(21) if len({*map(tuple, lists_of(embed(TOY, k, False)))}) == 1)
     assert guess(page, "5").startswith(f"You said 5. It is {first}.")
     assert_shows(page, TOY, 0, mean=False, who="Ann")
@@ -201,7 +145,7 @@ def test_propagation_is_recbooks(visit: Visit) -> None:
 
 
 def test_edges_are_drawn_and_removed_by_hand(visit: Visit) -> None:
-    page = visit("play_propagation")
+    page = visit("book/play_propagation")
     page.get_by_role("button", name="I would rather not guess").click()
     slide(page, "#play-k", 2)
 
@@ -224,7 +168,7 @@ def test_edges_are_drawn_and_removed_by_hand(visit: Visit) -> None:
 
 
 def test_a_graph_without_edges(visit: Visit) -> None:
-    page = visit("play_propagation")
+    page = visit("book/play_propagation")
     guess(page, "0")
     slide(page, "#play-k", 1)
     for u, i in sorted(TOY):
@@ -265,7 +209,7 @@ def raised(ranking: list[str], film: str, place: int) -> list[str]:
 
 
 def test_measures_are_recbooks(visit: Visit) -> None:
-    page = visit("play_list")
+    page = visit("book/play_list")
     ranking = raised(SHOWN, "Brazil", 0)
     answer = measures(ranking, HIDDEN, 5)[2][0]
     assert guess(page, "0.6").startswith(f"You said 0.6. It is {answer:.3f}.")
@@ -288,7 +232,7 @@ def test_measures_are_recbooks(visit: Visit) -> None:
 
 
 def test_films_are_dragged(visit: Visit) -> None:
-    page = visit("play_list")
+    page = visit("book/play_list")
     guess(page, "1")
     grip = page.locator("li", has=page.get_by_label("Jaws up")).locator(".play-grip")
     grip.scroll_into_view_if_needed()
@@ -324,7 +268,7 @@ def assert_shares(page: Page, cosines: list[float], mine: int, temperature: floa
 
 
 def test_shares_are_numpys(visit: Visit) -> None:
-    page = visit("play_temperature")
+    page = visit("book/play_temperature")
     others = softmax(COSINES[1:], 0.1)
     assert guess(page, "40").startswith(f"You said 40. It is {100 * others[0]:.1f} %.")
     assert_shares(page, COSINES, 0, 1)
@@ -343,22 +287,22 @@ def test_shares_are_numpys(visit: Visit) -> None:
 
 
 def test_without_a_script(visit: Visit) -> None:
-    page = visit("play_propagation", java_script_enabled=False)
+    page = visit("book/play_propagation", java_script_enabled=False)
     for row in page.locator("#play-propagation tbody tr").all():
         k, *lists = [cell.split(", ") for cell in row.locator("td").all_text_contents()]
         named = [[film for letter in row for film in FILMS if film[0] == letter] for row in lists]
         assert named == lists_of(embed(TOY, int(k[0]), mean=False))
-    page = visit("play_list", java_script_enabled=False)
+    page = visit("book/play_list", java_script_enabled=False)
     rows = np.array(texts(page, "#play-list td")[-12:]).reshape(4, 3)
     assert_near(rows[:, 1:], measures(SHOWN, HIDDEN, 5))
-    page = visit("play_temperature", java_script_enabled=False)
+    page = visit("book/play_temperature", java_script_enabled=False)
     shares = np.stack([softmax(COSINES, temperature) for temperature in (1, 0.23, 0.1)], axis=1)
     assert_near(numbers(page, "#play-temperature td:nth-of-type(n+3)"), shares)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_said_what_is_drawn(visit: Visit, name: str) -> None:
-    page = visit(name)
+    page = visit(f"book/{name}")
     guess(page, "1")
     for drawing in page.locator("svg[role=img]").all():
         if "play" in (drawing.get_attribute("aria-labelledby") or ""):

@@ -1,0 +1,64 @@
+"""The rendered site in a real browser, opened from disk: `make render` has to come first."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+SITE = Path(__file__).parents[2] / "_build" / "html"
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+Page = Any  # Playwright's, which may be missing
+Visit = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium: make site-test says how to get it")
+    if not (SITE / "index.html").exists():
+        pytest.skip("the site is not rendered: call make render")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=[360, 1280])
+def width(request: pytest.FixtureRequest) -> int:
+    """A phone's and a desk's, in CSS pixels."""
+    return int(request.param)
+
+
+@pytest.fixture
+def visit(browser: Any, width: int) -> Iterator[Visit]:
+    """Open a page; afterwards nothing failed, came from outside, or is wider than the screen."""
+    faults: list[str] = []
+
+    def open_page(name: str, **settings: Any) -> Page:
+        size = {"width": width, "height": 800}
+        page = browser.new_context(viewport=size, **settings).new_page()
+        page.on("console", lambda said: said.type == "error" and faults.append(said.text))
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("dialog", lambda dialog: (faults.append(dialog.message), dialog.dismiss()))
+        if settings.get("java_script_enabled", True):  # without, scripts are given up half-way
+            page.on("requestfailed", lambda one: faults.append(f"failed: {one.url}"))
+        page.on("request", lambda one: is_outside(one.url) and faults.append(one.url))
+        page.goto((SITE / f"{name}.html").as_uri())
+        return page
+
+    yield open_page
+    for context in browser.contexts:
+        for page in context.pages:
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            if wide > page.viewport_size["width"]:
+                faults.append(f"{page.url} is {wide} wide")
+        context.close()
+    assert faults == []
+
+
+def is_outside(address: str) -> bool:
+    return urlsplit(address).scheme not in ("file", "data", "blob")
