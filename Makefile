@@ -7,6 +7,7 @@ PY := .venv/bin/python
 STAMP := .venv/.set-up
 CHAPTERS = $(or $(wildcard book/$(CHAPTER)*.ipynb),$(error there is no book/$(CHAPTER)*.ipynb))
 SITE := _build/html/book/intro.html
+CHROMIUM := $(shell command -v chromium || command -v google-chrome)
 export TQDM_DISABLE := 1
 # One thread: two that share a core with anything else wait for each other, up to ten times as long.
 export OMP_NUM_THREADS := 1
@@ -16,6 +17,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport JUPYTER_PATH MPLBACKEND  # chapters run in .venv's kernel and draw inline
 # Two processes; one that is done takes over half of what the other has left.
 TWO := -n 2 --dist worksteal
+UNIT := $(TWO) --ignore=tests/site
 LONG = $(filter book/04% book/05% book/06% book/07% book/08% book/09% book/11% book/16% book/21%,$(CHAPTERS))  # these train: begin with them
 # tools.source_links is an extension of the site, wherever its configuration lies.
 BUILD := PYTHONPATH="$(CURDIR)" jupyter-book build . --all -W -n --keep-going
@@ -35,7 +37,7 @@ endef
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help book test lint unit notebooks colab execute render bench results format constraints clean \
+.PHONY: help book test lint unit notebooks colab execute render site-test bench results format constraints clean \
 	test-oldest test-newest colab-versions coverage mutants
 
 help:  ## list what can be made
@@ -49,7 +51,7 @@ book: $(STAMP)  ## execute every chapter on the real data, then render the site
 	@$(PY) -m tools.check_site _build/html
 	@echo "The book is built. Open $(CURDIR)/$(SITE) in a browser."
 
-test: lint coverage colab  ## all that CI checks
+test: lint coverage colab $(if $(CHROMIUM),site-test)  ## all that CI checks; the site where there is a Chromium
 
 lint: $(STAMP)  ## formatting, lint and types
 	.venv/bin/ruff format --check .
@@ -57,11 +59,11 @@ lint: $(STAMP)  ## formatting, lint and types
 	.venv/bin/mypy
 
 unit: $(STAMP)  ## unit tests and doctests
-	$(PY) -m pytest $(TWO)
+	$(PY) -m pytest $(UNIT)
 
 coverage: $(STAMP)  ## unit tests and doctests, and what of the package none of them reaches
 	@mkdir -p _build
-	$(PY) -m pytest $(TWO) --cov --cov-report=json:_build/coverage.json
+	$(PY) -m pytest $(UNIT) --cov --cov-report=json:_build/coverage.json
 	@$(PY) -m tools.coverage _build/coverage.json
 
 mutants: $(STAMP)  ## plant small faults in the package and see which the unit tests notice [MODULE="graph sparse"]
@@ -76,10 +78,10 @@ colab: $(STAMP)  ## the same from a wheel in a new environment, as in Colab, two
 
 # Old libraries that meet newer ones of their own warn of what is deprecated there.
 test-oldest:  ## unit tests with the lowest version of every range [PYTHON=python3.12]
-	$(call in-versions,oldest,$(call named,python3.11)) -m pytest $(TWO) -W ignore::DeprecationWarning
+	$(call in-versions,oldest,$(call named,python3.11)) -m pytest $(UNIT) -W ignore::DeprecationWarning
 
 test-newest:  ## unit tests with the newest version of every range [PYTHON=python3.13]
-	$(call in-versions,newest,$(PYTHON)) -m pytest $(TWO)
+	$(call in-versions,newest,$(PYTHON)) -m pytest $(UNIT)
 
 # Colab's old jupyter_client warns in the process that compares; what a chapter warns of is an output.
 colab-versions:  ## execute chapters with Colab's versions and compare [CHAPTER=07]
@@ -94,6 +96,10 @@ render: $(STAMP)  ## render the committed outputs [PUBLIC=1: movie night without
 	@$(PY) -m tools.movie_night _build/html
 	@$(PY) -m tools.check_site _build/html
 	@echo "The site is rendered. Open $(CURDIR)/$(SITE) in a browser."
+
+site-test: render  ## open every rendered page in Chromium, and drive those that move
+	@test -n "$(CHROMIUM)" || { echo "there is no chromium: apt-get install chromium, or Chrome from its makers"; exit 1; }
+	$(PY) -m pytest $(TWO) tests/site
 
 bench: export OMP_NUM_THREADS := 2
 bench: $(STAMP)  ## compare speeds and memory on an idle machine, and store the results

@@ -1,0 +1,91 @@
+"""Every page of the site, in a real browser: at three widths, light and dark."""
+
+import gzip
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from tests.site.conftest import SITE, Page, Visit
+
+WIDTHS = [360, 768, 1280]
+PAGES = sorted(
+    str(path.relative_to(SITE).with_suffix(""))
+    for path in SITE.rglob("*.html")
+    if not {"_static", "_modules"} & {*path.relative_to(SITE).parts}
+)
+MOST = 1_500_000  # bytes that a page loads
+# Formulas are made when the page is; what comes into view later is loaded now.
+SETTLED = """async () => {
+    await globalThis.MathJax?.startup?.promise;
+    const pictures = [...document.images];
+    for (const picture of pictures) picture.loading = "eager";
+    await Promise.all(pictures.map((picture) => picture.decode().catch(() => undefined)));
+}"""
+
+# One token of each colour is enough to look at; a formula has its text's.
+THIN = """() => {
+    const seen = new Set();
+    for (const token of document.querySelectorAll(".highlight span[class]")) {
+        const box = token.closest(".cell_input, .cell_output, details") ?? document.body;
+        const kind = `${token.className} in ${box.className}`;
+        if (seen.has(kind)) token.replaceWith(...token.childNodes);
+        seen.add(kind);
+    }
+    for (const formula of document.querySelectorAll("mjx-container")) formula.remove();
+}"""
+
+
+def settled(page: Page) -> Page:
+    page.evaluate(SETTLED)
+    return page
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [WIDTHS[-1]])
+def test_a_page_is_whole(visit: Visit, name: str, scheme: str) -> None:
+    page = settled(visit(name, color_scheme=scheme, reduced_motion="reduce"))
+    unmade = ".math:not(:has(mjx-container)), mjx-merror, [data-mjx-error]"
+    assert page.locator(unmade).count() == 0
+    missing = "[...document.images].filter((one) => !one.naturalWidth).map((one) => one.src)"
+    assert page.evaluate(missing) == []
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"at {width}"
+    page.evaluate(THIN)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        page.wait_for_timeout(350)  # the theme waits before it looks what has to scroll now
+        assert faults_for_some_readers(page, colors=width == WIDTHS[-1]) == [], f"at {width}"
+
+
+def faults_for_some_readers(page: Page, colors: bool) -> list[str]:
+    """What axe calls serious or critical: a contrast too low, a button without a name."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    options = {"preload": False, "resultTypes": ["violations"]}
+    options["rules"] = {"color-contrast": {"enabled": colors}}  # the same at every width
+    report = axe.run(page, options=options).response
+    return [
+        f"{fault['id']}: {node['html'][:100]} {node['failureSummary'][:200]}"
+        for fault in report["violations"]
+        if fault["impact"] in ("serious", "critical")
+        for node in fault["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("width", [WIDTHS[-1]])
+def test_a_page_is_light(visit: Visit, name: str) -> None:
+    page, loaded = visit("search"), set[str]()
+    page.on("requestfinished", lambda one: loaded.add(one.url))
+    page.goto((SITE / f"{name}.html").as_uri())
+    settled(page)
+    sizes = {url: sent(Path(unquote(urlsplit(url).path))) for url in loaded if "file:" in url}
+    assert sum(sizes.values()) <= MOST, sorted(sizes.items(), key=lambda one: -one[1])[:3]
+
+
+def sent(path: Path) -> int:
+    """Bytes of a file as a server sends it: text is packed."""
+    content = path.read_bytes()
+    return min(len(content), len(gzip.compress(content, 6)))
