@@ -4,11 +4,14 @@
 """
 
 import base64
+import importlib.util
 import subprocess
 from pathlib import Path
 
 import nbformat
 import pytest
+
+from tools.address import repository
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = sorted((ROOT / "book").glob("*.ipynb"))
@@ -22,8 +25,8 @@ def first_cell(path: Path, cell_type: str) -> str:
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
 def test_badge_opens_this_chapter(chapter: Path) -> None:
     opening = first_cell(chapter, "markdown")
-    address = f"colab.research.google.com/github/recbook/recbook/blob/main/book/{chapter.name})"
-    assert f"[![Open in Colab][badge]](https://{address}" in opening
+    place = f"{repository()}/blob/main/book/{chapter.name}"
+    assert f"[![Open in Colab][badge]](https://colab.research.google.com/github/{place})" in opening
     # Colab shows neither relative images nor attachments, so the picture is in the notebook.
     picture = base64.b64encode((ROOT / "book" / "colab-badge.png").read_bytes()).decode()
     assert opening.endswith(f"[badge]: data:image/png;base64,{picture}")
@@ -31,7 +34,7 @@ def test_badge_opens_this_chapter(chapter: Path) -> None:
 
 def test_bootstrap_is_the_same_everywhere_and_short() -> None:
     (bootstrap,) = {first_cell(chapter, "code") for chapter in CHAPTERS}
-    assert len(bootstrap.splitlines()) <= 6
+    assert len(bootstrap.splitlines()) <= 8
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
@@ -53,3 +56,11 @@ def test_what_only_sets_up_or_draws_is_folded_on_the_site(chapter: Path) -> None
 def test_bootstrap_does_nothing_where_recbook_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("it installs something"))
     exec(first_cell(CHAPTERS[0], "code"), {})
+
+
+def test_bootstrap_says_what_to_do_where_pip_finds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setenv("RECBOOK_SPEC", "nowhere.whl")
+    monkeypatch.setattr(subprocess, "run", lambda *_: subprocess.CompletedProcess([], 1))
+    with pytest.raises(RuntimeError, match=r"pip finds no nowhere\.whl; RECBOOK_SPEC may"):
+        exec(first_cell(CHAPTERS[0], "code"), {})
