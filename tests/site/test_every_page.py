@@ -89,3 +89,18 @@ def sent(path: Path) -> int:
     """Bytes of a file as a server sends it: text is packed."""
     content = path.read_bytes()
     return min(len(content), len(gzip.compress(content, 6)))
+
+
+@pytest.mark.parametrize("name", ["book/10_what_moves_the_needle", "book/movie_night"])
+@pytest.mark.parametrize("width", [WIDTHS[0]])
+def test_a_page_answers_soon(visit: Visit, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A machine slowed four times; the time is printed, and two seconds are the aim."""
+    page = visit("search")
+    session = page.context.new_cdp_session(page)
+    session.send("Emulation.setCPUThrottlingRate", {"rate": 4})
+    page.goto((SITE / f"{name}.html").as_uri())
+    ready = "performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd / 1000"
+    seconds = page.evaluate(ready)
+    with capsys.disabled():
+        print(f"\n{name}, four times slowed: answers after {seconds:.1f} s")
+    assert 0 < seconds < 20
