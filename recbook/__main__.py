@@ -1,0 +1,303 @@
+"""recbook on the command line: data, split, train, evaluate, recommend, serve.
+
+What a command needs is imported when it runs, so that its first line does not wait for PyTorch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from recbook.data import Split
+
+__all__ = ["run_command"]
+
+EXAMPLES = """examples:
+  recbook data
+  recbook train lightgcn --out films.safetensors
+  recbook evaluate films.safetensors
+  recbook recommend films.safetensors --user ann --user 42 -k 5
+  recbook train ease --ratings visits.csv --out visits.safetensors
+"""
+TRAINED = {"lightgcn": "softmax", "mf": "bpr", "ngcf": "bpr"}  # and the loss of each
+MODELS = [*TRAINED, "popularity", "puresvd", "itemknn", "ease", "ials"]
+FAULTS = (ValueError, TypeError, OSError, RuntimeError, ImportError, ArithmeticError)
+
+
+def run_command(given: Sequence[str] | None = None) -> int:
+    """Run a command: 0 where it went well, 1 where it could not be done; argparse ends with 2."""
+    args = parser().parse_args(given)
+    try:
+        found = args.run(args)
+        text = json.dumps(found, indent=2, default=str) if args.json else as_text(found)
+        print(text, flush=True)
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        say("stopped")
+        return 130
+    except FAULTS as error:
+        print(f"recbook {args.command}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """What can be asked for."""
+    top = argparse.ArgumentParser(
+        "recbook", description=__doc__.split("\n")[0], epilog=EXAMPLES, formatter_class=Plain
+    )
+    top.add_argument("--version", action="version", version=version("recbook"))
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(run: Callable[..., Any], example: str) -> argparse.ArgumentParser:
+        name, text = run.__name__.rstrip("_"), str(run.__doc__)
+        epilog = f"example:\n  recbook {name} {example}"
+        one = commands.add_parser(
+            name, help=text, description=text, epilog=epilog, formatter_class=Plain
+        )
+        one.set_defaults(run=run)
+        one.add_argument("--json", action="store_true", help="print JSON")
+        return one
+
+    def with_data(one: argparse.ArgumentParser) -> None:
+        one.add_argument("--ratings", metavar="FILE", help="your interactions, not MovieLens-100K")
+        one.add_argument("--min-rating", type=float, default=3, help="what counts as liked [3]")
+
+    def with_split(one: argparse.ArgumentParser) -> None:
+        with_data(one)
+        one.add_argument("--test-size", type=float, default=0.2, help="share to test on [0.2]")
+        one.add_argument("--split-seed", type=int, default=16, help="of the split [16]")
+
+    def with_model(one: argparse.ArgumentParser) -> None:
+        one.add_argument("model", type=Path, metavar="FILE", help="what train has stored")
+        one.add_argument("-k", type=int, default=20, help="length of a list [20]")
+
+    with_data(command(data, "--ratings visits.csv"))
+    one = command(split, "--val-size 0.1 --out parts")
+    with_split(one)
+    one.add_argument("--val-size", type=float, default=0, help="share to validate on [0]")
+    one.add_argument("--out", type=Path, metavar="FOLDER", help="write a CSV file for each part")
+    one = command(train, "lightgcn --out films.safetensors")
+    one.add_argument("name", choices=MODELS, metavar="MODEL", help=", ".join(MODELS))
+    one.add_argument("--out", type=Path, required=True, metavar="FILE", help="where to store it")
+    one.add_argument("--epochs", type=int, help="how long to train [what the book recommends]")
+    one.add_argument("--seed", type=int, default=0, help="of the training [0]")
+    with_split(one)
+    with_model(command(evaluate, "films.safetensors -k 10"))
+    one = command(recommend, "films.safetensors --user ann --user 42 -k 5")
+    with_model(one)
+    one.add_argument("--user", action="append", required=True, help="an id, or a friend's name")
+    one = command(serve, "films.safetensors --port 8000")
+    with_model(one)
+    one.add_argument("--port", type=int, default=8000, help="of this machine [8000]")
+    return top
+
+
+class Plain(argparse.RawDescriptionHelpFormatter):
+    """Help whose examples keep their lines."""
+
+
+def say(line: str) -> None:
+    """A line for a person, on the side: what is printed stays fit for a pipe."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def as_text(found: Any) -> str:
+    """Names and values, a line each; a table where there are rows."""
+    if isinstance(found, list):
+        import pandas as pd
+
+        return pd.DataFrame(found).round(4).to_string(index=False) if found else "nothing"
+    return "\n".join(
+        f"{name:12} {value:.4f}" if isinstance(value, float) else f"{name:12} {value}"
+        for name, value in found.items()
+    )
+
+
+# The commands
+
+
+def data(args: argparse.Namespace) -> dict[str, Any]:
+    """Get MovieLens-100K, or read a file, and say what it holds."""
+    liked = liked_of(args)
+    users, items = liked["user_id"].nunique(), liked["item_id"].nunique()
+    return {"interactions": len(liked), "users": users, "items": items}
+
+
+def split(args: argparse.Namespace) -> dict[str, Any]:
+    """Split at random into train, validation and test; write the parts where --out says."""
+    parts = split_of(args, args.val_size)
+    named = {"train": parts.train, "validation": parts.val, "test": parts.test}
+    found = {name: part for name, part in named.items() if part is not None}
+    if args.out:
+        import pandas as pd
+
+        args.out.mkdir(parents=True, exist_ok=True)
+        for name, part in found.items():
+            users, items = ids_of(parts)
+            rows = pd.DataFrame({"user_id": users[part.user], "item_id": items[part.item]})
+            rows.to_csv(args.out / f"{name}.csv", index=False)
+    return {name: len(part) for name, part in found.items()} | {"dropped": parts.num_dropped}
+
+
+def train(args: argparse.Namespace) -> dict[str, Any]:
+    """Fit a model on all that is not test, store it, and measure it on test."""
+    if args.epochs is not None and args.name not in TRAINED:
+        raise ValueError(f"got --epochs {args.epochs}, but {args.name} has none; leave it out")
+    parts = split_of(args)
+    say(f"{args.name}: {len(parts.train):,} interactions to learn from")
+    from recbook import evaluation, models, saving, training
+
+    if args.name in TRAINED:
+        kind = {"lightgcn": models.LightGCN, "mf": models.MatrixFactorization, "ngcf": models.NGCF}
+        model: Any = kind[args.name](parts.train.num_users, parts.train.num_items)
+        loss = TRAINED[args.name]
+        training.train(model, parts, loss=loss, epochs=args.epochs, seed=args.seed)
+    else:
+        named = {name.lower(): getattr(models, name) for name in models.__all__}
+        model = named[args.name]().fit(parts.train)
+    path = saving.save(model, parts, args.out)
+    assert parts.test is not None
+    return {"stored": str(path)} | evaluation.evaluate(model, parts.train, parts.test).as_dict()
+
+
+def evaluate(args: argparse.Namespace) -> dict[str, Any]:
+    """Measure a stored model on the test part of its split."""
+    from recbook import evaluation, saving
+
+    model, parts = saving.load(args.model)
+    if parts.test is None:
+        raise ValueError(
+            f"got {args.model}, whose split has no test part, expected what train wrote"
+        )
+    return evaluation.evaluate(model, parts.train, parts.test, k=args.k).as_dict()
+
+
+def recommend(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """List what a stored model shows some users, with titles where it is of MovieLens-100K."""
+    return Lists(args.model).of(args.user, args.k)
+
+
+def serve(args: argparse.Namespace) -> dict[str, Any]:
+    """Answer http://127.0.0.1:PORT/recommend?user=ann&k=10 with JSON, until it is interrupted."""
+    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+    from urllib.parse import parse_qs, urlsplit
+
+    lists = Lists(args.model)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked = urlsplit(self.path)
+            given = parse_qs(asked.query)
+            try:
+                if asked.path != "/recommend" or "user" not in given:
+                    raise LookupError(f"got {self.path}, expected /recommend?user=ID&k=10")
+                code, answer = 200, lists.of(given["user"], int(given.get("k", [args.k])[0]))
+            except LookupError as error:
+                code, answer = 404, [{"error": str(error)}]
+            except FAULTS as error:
+                code, answer = 400, [{"error": str(error)}]
+            body = json.dumps(answer, default=str).encode()
+            self.send_response(code)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    with ThreadingHTTPServer(("127.0.0.1", args.port), Handler) as server:
+        say(f"http://127.0.0.1:{server.server_port}/recommend?user={lists.users[0]}")
+        server.serve_forever()
+    return {}
+
+
+# What they share
+
+
+def liked_of(args: argparse.Namespace) -> pd.DataFrame:
+    """A row for each pair that counts: MovieLens-100K's, or a file's."""
+    say(f"reading {args.ratings or 'MovieLens-100K'}")
+    from recbook.data import load_movielens_100k, read_interactions, to_implicit
+
+    if args.ratings is None:
+        return to_implicit(load_movielens_100k().ratings, args.min_rating)
+    rows = read_interactions(args.ratings)
+    return to_implicit(rows, args.min_rating) if "rating" in rows else rows
+
+
+def split_of(args: argparse.Namespace, val_size: float = 0) -> Split:
+    """The split that a command's options name."""
+    liked = liked_of(args)
+    from recbook.data import random_split
+
+    return random_split(liked, args.test_size, val_size, seed=args.split_seed)
+
+
+class Lists:
+    """A stored model's lists; MovieLens' films have titles, and four of its users names."""
+
+    def __init__(self, path: Path) -> None:
+        say(f"reading {path}")
+        from recbook.saving import load
+
+        self.model, self.parts = load(path)
+        self.users, _ = ids_of(self.parts)
+        self.films, self.friends = known(self.parts)
+
+    def of(self, users: Sequence[str], k: int) -> list[dict[str, Any]]:
+        """A row for each place on each list."""
+        wanted = {self.position(user): user for user in users}
+        found = self.parts.recommend(self.model, list(wanted), k, items=self.films)
+        columns = ["user_id", "rank", "item_id", "title", "score"]
+        rows = found[[name for name in columns if name in found]].to_dict("records")
+        return [{str(name): value for name, value in row.items()} for row in rows]
+
+    def position(self, user: str) -> Any:
+        """A user's id, in the type that the split has."""
+        if user.lower() in self.friends:
+            return self.friends[user.lower()]
+        numbers = self.users.dtype.kind in "iu"
+        if numbers and not user.lstrip("-").isdecimal():
+            names = ", ".join(self.friends) or "nobody has a name here"
+            raise ValueError(f"got user {user}, expected a number or a friend ({names})")
+        return int(user) if numbers else user
+
+
+def ids_of(parts: Split) -> tuple[np.ndarray, np.ndarray]:
+    """The raw ids of a split's users and items."""
+    if parts.user_ids is None or parts.item_ids is None:
+        raise ValueError("the split has positions and no ids: make one from a table, as train does")
+    return parts.user_ids, parts.item_ids
+
+
+def known(parts: Split) -> tuple[pd.DataFrame | None, dict[str, Any]]:
+    """MovieLens' films and the book's four friends, where all of the train part is MovieLens'."""
+    import pandas as pd
+
+    from recbook.data import load_movielens_100k, random_split, to_implicit
+    from recbook.friends import find_friends
+
+    users, items = ids_of(parts)
+    if not {users.dtype.kind, items.dtype.kind} <= {"i", "u"}:
+        return None, {}
+    ml = load_movielens_100k()
+    rated = pd.MultiIndex.from_frame(ml.ratings[["user_id", "item_id"]])
+    pairs = pd.MultiIndex.from_arrays([users[parts.train.user], items[parts.train.item]])
+    if not pairs.isin(rated).all():
+        return None, {}
+    friends = find_friends(random_split(to_implicit(ml.ratings)), ml.items)["user_id"]
+    return ml.items[["item_id", "title"]], {str(n).lower(): u for n, u in friends.items()}
+
+
+if __name__ == "__main__":
+    sys.exit(run_command())
