@@ -2,9 +2,12 @@
 
 import importlib
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+
+from recbook.__main__ import parser
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
@@ -13,7 +16,7 @@ SHELL = [block for language, block in BLOCKS if not language]
 
 
 def test_the_readme_has_code() -> None:
-    assert len(PYTHON) == 2 and len(SHELL) == 2
+    assert len(PYTHON) == 2 and len(SHELL) == 3
 
 
 def test_its_python_runs_in_order(
@@ -49,3 +52,10 @@ def test_it_names_what_models_and_tests_need() -> None:
     named = set(re.findall(r"`recbook\.([a-z_]+)\.(\w+)", README))
     for module, name in named:
         assert hasattr(importlib.import_module(f"recbook.{module}"), name)
+
+
+def test_its_commands_are_recbooks() -> None:
+    lines = [line for line in "\n".join(SHELL).splitlines() if line.startswith("recbook ")]
+    assert len(lines) == 3
+    for line in lines:
+        assert parser().parse_args(shlex.split(line, comments=True)[1:]).run
