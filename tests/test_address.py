@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import recbook
-from tools.address import ROOT, mentions, move, name_of, repository, tracked
+from tools.address import ROOT, mentions, move, name_of, repository, site, tracked
 
 INSTALLS = f"git+https://github.com/{repository()}@v{recbook.__version__}"
 
@@ -31,6 +31,7 @@ def test_a_fork_is_moved_there_and_back(tmp_path: Path) -> None:
     assert move(copies, repository(), "you/fork-2.0") == copies
     for copy in copies:
         assert repository() not in read(copy) and "github" in read(copy)
+        assert site(repository()) not in read(copy)
     assert move(copies, "you/fork-2.0", repository()) == copies
     for path, copy in zip(files, copies, strict=True):
         assert path.read_bytes() == copy.read_bytes()

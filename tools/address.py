@@ -48,6 +48,16 @@ def mentions(name: str) -> re.Pattern[str]:
     return re.compile(rf"(?P<before>github(?:\.com)?/){re.escape(name)}(?![\w-])")
 
 
+def site(name: str) -> str:
+    """Where GitHub shows a repository's site.
+
+    >>> site("You/fork")
+    'you.github.io/fork'
+    """
+    owner, _, book = name.partition("/")
+    return f"{owner.lower()}.github.io/{book}"
+
+
 def move(files: Iterable[Path], old: str, new: str) -> list[Path]:
     """Write the new address and the version's tag into files; return those that changed."""
     changed = []
@@ -57,7 +67,7 @@ def move(files: Iterable[Path], old: str, new: str) -> list[Path]:
             text = path.read_text(encoding="utf-8")
         except UnicodeDecodeError:  # a picture
             continue
-        moved = mentions(old).sub(rf"\g<before>{new}", text)
+        moved = mentions(old).sub(rf"\g<before>{new}", text).replace(site(old), site(new))
         moved = tag.sub(rf"\g<before>@v{recbook.__version__}", moved)
         if moved != text:
             path.write_text(moved, encoding="utf-8")
