@@ -62,3 +62,12 @@ def visit(browser: Any, width: int) -> Iterator[Visit]:
 
 def is_outside(address: str) -> bool:
     return urlsplit(address).scheme not in ("file", "data", "blob")
+
+
+def tab_to(page: Page, selector: str) -> None:
+    """Go on to an element with the tab key alone."""
+    for _ in range(400):
+        if page.evaluate("s => document.activeElement.matches(s)", selector):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"the tab key does not reach {selector}")

@@ -12,7 +12,7 @@ from recbook.data import Interactions
 from recbook.folding import fold_in
 from recbook.models import EASE, PureSVD
 from recbook.ranking import top_k
-from tests.site.conftest import SITE, Page, Visit
+from tests.site.conftest import SITE, Page, Visit, tab_to
 from tests.test_movie_night import Read
 
 SCRIPT = SITE / "_static" / "movie_night_data.js"
@@ -57,7 +57,7 @@ def folded(stored: Read, liked: Interactions, model: str) -> torch.Tensor:
     return F.normalize(mine) @ F.normalize(layers[:, : K + 1].sum(1)).T
 
 
-@pytest.mark.parametrize("page", [1280], indirect=True)
+@pytest.mark.parametrize("width", [1280])
 @pytest.mark.parametrize("model", MODELS)
 def test_its_numbers_are_those_of_recbook(page: Page, stored: Read, model: str) -> None:
     picks = profiles(stored)
@@ -74,7 +74,7 @@ def test_its_numbers_are_those_of_recbook(page: Page, stored: Read, model: str) 
     assert page.evaluate(split, [model, picks[0], 7]) == pytest.approx(ours[0, 7].item(), abs=1e-3)
 
 
-@pytest.mark.parametrize("page", [1280], indirect=True)
+@pytest.mark.parametrize("width", [1280])
 @pytest.mark.parametrize("model", MODELS)
 def test_the_group_has_what_each_rule_says(page: Page, stored: Read, model: str) -> None:
     picks = [[0, 5, 9, 30], [100, 200, 7], [3, 50, 51, 52, 53]]
@@ -106,15 +106,6 @@ def test_the_group_has_what_each_rule_says(page: Page, stored: Read, model: str)
 
 def top_values(row: torch.Tensor) -> torch.Tensor:
     return row.sort(descending=True).values[:5]
-
-
-def tab_to(page: Page, selector: str) -> None:
-    """Go on to an element with the tab key alone."""
-    for _ in range(400):
-        if page.evaluate("s => document.activeElement.matches(s)", selector):
-            return
-        page.keyboard.press("Tab")
-    raise AssertionError(f"the tab key does not reach {selector}")
 
 
 def said(page: Page) -> str:
@@ -216,6 +207,7 @@ def test_two_hundred_ticks(page: Page) -> None:
     page.click("#mn-skip")
     assert page.locator(".mn-card").count() == 5
     page.locator(".mn-card summary").first.click()
+    page.locator(".mn-card details ul").first.wait_for()  # it is filled when it has opened
     assert page.locator(".mn-card details ul").first.locator("li").count() >= 200
 
 

@@ -13,19 +13,10 @@ from recbook.graph import propagate, train_adjacency
 from recbook.models import LightGCN
 from recbook.ranking import ScoreTable, top_k
 from tests.conftest import TOY_ITEM, TOY_USER
-from tests.site.conftest import Page, Visit
+from tests.site.conftest import Page, Visit, tab_to
 
 NAMES = ["play_propagation", "play_list", "play_temperature"]
 CLOSE = {"atol": 1e-3, "rtol": 0}
-
-
-def tab_to(page: Page, selector: str) -> None:
-    """Go on to an element with the tab key alone."""
-    for _ in range(400):
-        if page.evaluate("s => document.activeElement.matches(s)", selector):
-            return
-        page.keyboard.press("Tab")
-    raise AssertionError(f"the tab key does not reach {selector}")
 
 
 def press(page: Page, selector: str, *keys: str) -> None:
