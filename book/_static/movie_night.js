@@ -236,25 +236,6 @@ const movieNight = (() => {
 
   // The page --------------------------------------------------------------------------------------
 
-  /**
-   * An element with attributes, where a function listens, and children; text stays text.
-   * @template {keyof HTMLElementTagNameMap} T
-   * @param {T} tag
-   * @param {Record<string, unknown>} [attributes]
-   * @param {...(Node | string)} children
-   */
-  function make(tag, attributes = {}, ...children) {
-    const element = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes)) {
-      if (typeof value === "function") {
-        element.addEventListener(name, /** @type {EventListener} */ (value));
-      } else if (typeof value === "boolean") element.toggleAttribute(name, value);
-      else element.setAttribute(name, String(value));
-    }
-    element.append(...children);
-    return element;
-  }
-
   /** @type {Friend[]} */
   const friends = [{ name: "You", liked: new Set() }];
   let current = friends[0];
