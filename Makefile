@@ -33,6 +33,12 @@ define in-versions
 $(2) -m tools.versions $(1)
 PATH="$(CURDIR)/.venv-$(1)/bin:$$PATH" .venv-$(1)/bin/python
 endef
+# $(call finish,SENTENCE): what the site has beside Sphinx's pages, and whether it is whole.
+define finish
+@$(PY) -m tools.movie_night _build/html
+@$(PY) -m tools.check_site _build/html
+@echo "$(1). Open $(CURDIR)/$(SITE) in a browser."
+endef
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -47,9 +53,7 @@ book: $(STAMP)  ## execute every chapter on the real data, then render the site
 	@rm -rf _build/html && mkdir -p _build
 	@sed 's/execute_notebooks: "off"/execute_notebooks: force/' _config.yml > _build/_config.yml
 	$(BUILD) --config _build/_config.yml
-	@$(PY) -m tools.movie_night _build/html
-	@$(PY) -m tools.check_site _build/html
-	@echo "The book is built. Open $(CURDIR)/$(SITE) in a browser."
+	$(call finish,The book is built)
 
 test: lint coverage colab $(if $(CHROMIUM),site-test)  ## all that CI checks; the site where there is a Chromium
 
@@ -93,9 +97,7 @@ execute: $(STAMP)  ## for authors: execute chapters in place and store the outpu
 render: $(STAMP)  ## render the committed outputs [PUBLIC=1: movie night without titles]
 	@rm -rf _build/html
 	$(BUILD)
-	@$(PY) -m tools.movie_night _build/html
-	@$(PY) -m tools.check_site _build/html
-	@echo "The site is rendered. Open $(CURDIR)/$(SITE) in a browser."
+	$(call finish,The site is rendered)
 
 site-test: render  ## open every rendered page in Chromium, and drive those that move
 	@test -n "$(CHROMIUM)" || { echo "there is no chromium: apt-get install chromium, or Chrome from its makers"; exit 1; }

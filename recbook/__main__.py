@@ -28,8 +28,11 @@ EXAMPLES = """examples:
   recbook recommend films.safetensors --user ann --user 42 -k 5
   recbook train ease --ratings visits.csv --out visits.safetensors
 """
+MODELS = {  # and the class of each
+    "lightgcn": "LightGCN", "mf": "MatrixFactorization", "ngcf": "NGCF", "popularity": "Popularity",
+    "puresvd": "PureSVD", "itemknn": "ItemKNN", "ease": "EASE", "ials": "IALS",
+}  # fmt: skip
 TRAINED = {"lightgcn": "softmax", "mf": "bpr", "ngcf": "bpr"}  # and the loss of each
-MODELS = [*TRAINED, "popularity", "puresvd", "itemknn", "ease", "ials"]
 FAULTS = (ValueError, TypeError, OSError, RuntimeError, ImportError, ArithmeticError)
 
 
@@ -47,7 +50,7 @@ def run_command(given: Sequence[str] | None = None) -> int:
         say("stopped")
         return 130
     except FAULTS as error:
-        print(f"recbook {args.command}: {error}", file=sys.stderr)
+        say(f"recbook {args.command}: {error}")
         return 1
     return 0
 
@@ -61,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(run: Callable[..., Any], example: str) -> argparse.ArgumentParser:
-        name, text = run.__name__.rstrip("_"), str(run.__doc__)
+        name, text = run.__name__, str(run.__doc__)
         epilog = f"example:\n  recbook {name} {example}"
         one = commands.add_parser(
             name, help=text, description=text, epilog=epilog, formatter_class=Plain
@@ -159,14 +162,13 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
     say(f"{args.name}: {len(parts.train):,} interactions to learn from")
     from recbook import evaluation, models, saving, training
 
+    kind: Any = getattr(models, MODELS[args.name])
     if args.name in TRAINED:
-        kind = {"lightgcn": models.LightGCN, "mf": models.MatrixFactorization, "ngcf": models.NGCF}
-        model: Any = kind[args.name](parts.train.num_users, parts.train.num_items)
+        model = kind(parts.train.num_users, parts.train.num_items)
         loss = TRAINED[args.name]
         training.train(model, parts, loss=loss, epochs=args.epochs, seed=args.seed)
     else:
-        named = {name.lower(): getattr(models, name) for name in models.__all__}
-        model = named[args.name]().fit(parts.train)
+        model = kind().fit(parts.train)
     path = saving.save(model, parts, args.out)
     assert parts.test is not None
     return {"stored": str(path)} | evaluation.evaluate(model, parts.train, parts.test).as_dict()
