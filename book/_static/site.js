@@ -8,3 +8,26 @@ document.addEventListener("DOMContentLoaded", () => {
   // The references are called a list, and have no items.
   for (const list of document.querySelectorAll(".citation-list")) list.removeAttribute("role");
 });
+
+/** Make the formulas, with a pause for the reader's fingers whenever that took a while. */
+async function makeFormulas() {
+  let rested = performance.now();
+  for (const formula of document.querySelectorAll(".math, .output_area")) {
+    await globalThis.MathJax.typesetPromise([formula]);
+    if (performance.now() - rested < 30) continue;
+    await new Promise((resume) => setTimeout(resume));
+    rested = performance.now();
+  }
+}
+
+// MathJax is long: it comes when the page answers. Who needs the formulas waits for this promise.
+globalThis.formulas = new Promise((made) => {
+  window.addEventListener("load", () => {
+    const later = document.querySelector("script[type='text/later']");
+    if (!later) return made();
+    const script = document.createElement("script");
+    globalThis.MathJax.startup = { pageReady: () => makeFormulas().then(made) };
+    script.src = later.src;
+    document.head.append(script);
+  });
+});
