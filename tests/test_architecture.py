@@ -11,6 +11,8 @@ import nbformat
 import pytest
 from setuptools import find_packages
 
+pytestmark = pytest.mark.no_cover
+
 ROOT = Path(__file__).resolve().parents[1]
 # From bottom to top: a module imports what stands before it. A new one is given its place here.
 ORDER = (

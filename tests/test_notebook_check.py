@@ -37,6 +37,8 @@ from tools.notebook_check import (
     text_differences,
 )
 
+pytestmark = pytest.mark.no_cover
+
 ROOT = Path(__file__).parents[1]
 
 
