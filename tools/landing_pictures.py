@@ -60,8 +60,9 @@ def recall() -> str:
         *(disc(82, bottom + 50, 5, COLORS["edge"]), word(92, bottom + 50, "uses the graph")),
         *(square(227, bottom + 50, 5, COLORS["edge"]), word(237, bottom + 50, "does not")),
     ]
+    parts.append(line(15, bottom, 385, bottom, COLORS["edge"], 1))
     for tick in (0.2, 0.3, 0.4):
-        parts.append(line(across(tick), 4, across(tick), bottom, COLORS["edge"], 0.5))
+        parts.append(line(across(tick), bottom - 5, across(tick), bottom, COLORS["edge"], 1))
         parts.append(word(across(tick), bottom + 10, f"{tick:g}", "middle"))
     for y, name in zip(range(20, bottom, 26), order, strict=True):
         parts += row(y, name, values[name])
@@ -124,11 +125,16 @@ def hits() -> str:
         number = 20 * found[name]["mean"]["precision"]
         said.append(f"{text}: {number:.1f} hits in 20 films")
         parts.append(word(8, y, said[-1]))
-        for x in range(8, 8 + 13 * 20, 13):
-            part = min(max(number - (x - 8) / 13, 0), 1)
-            parts.append(line(x, y + 23, x + 10, y + 23, COLORS["edge"], 2))
-            parts.append(line(x, y + 23, x + 10 * part, y + 23, COLORS[model], 14))
+        end = 8 + 13 * int(number) + 10 * (number % 1)
+        parts.append(boxes(y + 23, 8 + 13 * 20, COLORS["edge"], 0.3))
+        parts.append(boxes(y + 23, end, COLORS[model], 1))
     return svg(270, 126, f"On average, {'; '.join(said)}", parts)
+
+
+def boxes(y: float, end: float, color: str, opacity: float) -> str:
+    """A row of boxes, a film each: a line of dashes."""
+    dashes = f'stroke-dasharray="10 3" opacity="{opacity:g}"'
+    return line(8, y, end, y, color, 14).replace("/>", f" {dashes}/>")
 
 
 def svg(width: int, height: int, says: str, parts: list[str]) -> str:
@@ -151,13 +157,15 @@ def line(x1: float, y1: float, x2: float, y2: float, color: str, width: float) -
 
 def disc(x: float, y: float, radius: float, color: str) -> str:
     """What a user is drawn as, and a model that looks at the graph."""
-    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}" fill="{color}"/>'
+    return (
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}" fill="{color}" stroke="currentColor"/>'
+    )
 
 
 def square(x: float, y: float, half: float, color: str) -> str:
     """What a film is drawn as, and a model that does not."""
     place = f'x="{x - half:.1f}" y="{y - half:.1f}" width="{2 * half:.1f}" height="{2 * half:.1f}"'
-    return f'<rect {place} fill="{color}"/>'
+    return f'<rect {place} fill="{color}" stroke="currentColor"/>'
 
 
 def draw(path: Path) -> None:

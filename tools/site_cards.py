@@ -62,13 +62,7 @@ def first_cell(text: str) -> dict[str, str]:
 def with_card(text: str, level: str) -> str:
     """A chapter's first cell with a card below its title, in place of badge and line."""
     said = first_cell(text)
-    fields = {
-        "Level": level,
-        "Run time": said["time"],
-        "Read before": said["needs"],
-        "Run it": said["badge"],
-    }
-    card = box("chapter-card", *(FIELD.format(*field) for field in fields.items()))
+    card = box("chapter-card", *fields(said, level), FIELD.format("Run it", said["badge"]))
     text = text.replace(said["line"], said["remark"])
     return text.replace(said["badge"], card, 1)
 
@@ -80,16 +74,18 @@ def summary(page: str) -> str:
     if file.suffix == ".ipynb":
         said = first_cell(text)
         title, said_first = said["title"], said["question"]
-        fields = [
-            FIELD.format("Run time", said["time"]),
-            FIELD.format("Read before", said["needs"]),
-        ]
-        rest = ["After it you can\n", said["goals"], *fields]
+        rest = ["After it you can\n", said["goals"], *fields(said, level(page))]
     else:
         title, said_first = re.findall(r"# (.+)\n\n((?:.|\n)+?\.)\s", text)[0]
         rest = []
     address = file.relative_to(ROOT / "book")
     return box("part-card", f"**[{title}]({address})**\n", f"{said_first}\n", *rest)
+
+
+def fields(said: dict[str, str], level: str) -> list[str]:
+    """What a chapter asks of its reader, as items of a definition list."""
+    asked = {"Level": level, "Run time": said["time"], "Read before": said["needs"]}
+    return [FIELD.format(*field) for field in asked.items()]
 
 
 def box(kind: str, *paragraphs: str) -> str:
