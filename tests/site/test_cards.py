@@ -14,6 +14,7 @@ def test_a_part_leads_to_its_pages(visit: Visit, part: str) -> None:
     found = [link.get_attribute("href") for link in links.all()]
     assert [f"book/{address.removesuffix('.html')}" for address in found] == parts()[part]
     links.first.click()
+    page.wait_for_url(f"**/{found[0]}")
     asked = page.locator("h1 + .chapter-card dt")
     terms = [term.text_content() for term in asked.all()]
     chapter = parts()[part][0].removeprefix("book/")[0].isdigit()
