@@ -116,6 +116,7 @@ bench: $(STAMP)  ## compare speeds and memory on an idle machine, and store the 
 results: $(STAMP)  ## make the ledger again: every figure that the book quotes [EXPERIMENT=original]
 	TQDM_DISABLE= $(PY) -m experiments --jobs 2 $(EXPERIMENT)
 	$(PY) -m tools.status_page
+	$(PY) -m tools.landing_pictures
 
 address: $(STAMP)  ## move badges, first cells and links to a fork URL=https://github.com/you/fork
 	@$(PY) -m tools.address "$(URL)"

@@ -1,3 +1,6 @@
+// From disk a page may read no other: the search names what it finds and quotes nothing of it.
+if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+
 // What the theme leaves to do for a reader by ear.
 document.addEventListener("DOMContentLoaded", () => {
   // The folded parts of the contents have an arrow and no name.
