@@ -45,7 +45,7 @@ endef
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help book test lint unit notebooks colab execute render site-test bench results address format constraints clean \
+.PHONY: help book test lint unit notebooks colab execute render site-test bench results release address format constraints clean \
 	test-oldest test-newest colab-versions coverage mutants
 
 help:  ## list what can be made
@@ -121,6 +121,11 @@ results: $(STAMP)  ## make the ledger again: every figure that the book quotes [
 	TQDM_DISABLE= $(PY) -m experiments --jobs 2 $(EXPERIMENT)
 	$(PY) -m tools.status_page
 
+release: $(STAMP)  ## build wheel and source distribution into dist, and check them [TAG=v1.2.3]
+	@rm -rf dist
+	$(PY) -m build --outdir dist
+	$(PY) -m tools.release dist $(TAG)
+
 address: $(STAMP)  ## move badges, first cells and links to a fork URL=https://github.com/you/fork
 	@$(PY) -m tools.address "$(URL)"
 
@@ -133,7 +138,7 @@ constraints: $(STAMP)  ## pin what .venv holds
 	@mv constraints.new constraints.txt
 
 clean:  ## remove what was built, and the environment
-	rm -rf _build .venv .venv-* build *.egg-info
+	rm -rf _build .venv .venv-* build dist *.egg-info
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(call check-python,$(PYTHON))
