@@ -144,5 +144,5 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(call check-python,$(PYTHON))
 	$(PYTHON) -m venv .venv
 	$(PY) -m pip install -c constraints.txt -e '.[book,dev]'
-	TQDM_DISABLE= $(PY) -c 'from recbook.data import load_movielens_100k; print("MovieLens-100K is in", load_movielens_100k().folder)'
+	env -u TQDM_DISABLE $(PY) -c 'from recbook.data import load_movielens_100k; print("MovieLens-100K is in", load_movielens_100k().folder)'
 	@touch $@
