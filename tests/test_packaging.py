@@ -18,7 +18,7 @@ from tools.site_cards import parts
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-OPTIONAL = {"pyarrow"}  # taken where it is there: a table of Arrow comes with it
+OPTIONAL = {"argcomplete", "pyarrow"}  # taken where a shell or a table that is there needs it
 REQUIREMENTS = [
     Requirement(text) for text in sum(EXTRAS.values(), start=PROJECT["dependencies"].copy())
 ]
