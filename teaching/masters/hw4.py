@@ -138,7 +138,7 @@ my_verdicts = {"P": "?", "Q": "?", "R": "?", "S": "?", "T": "?"}
 # the score of `film` for `user` falls if this one interaction had not happened and everything is
 # computed again, all degrees too, with the same layer 0. (Nothing is trained.) `pairs` is a list of
 # pairs (user, item), without (`user`, `film`); `x` is layer 0, a tensor with a row for each node,
-# users first, as float64. The result is a dict from the film that is taken away to the fall, negative
+# users first. The result is a dict from the film that is taken away to the fall, negative
 # where the score rises. The score is that of (7.3), with `num_layers` layers, which may be 0. A node
 # that has lost its last edge hears nothing.
 
@@ -147,7 +147,7 @@ my_verdicts = {"P": "?", "Q": "?", "R": "?", "S": "?", "T": "?"}
 def my_falls(pairs, num_users, x, num_layers, user, film):
     # BEGIN SOLUTION
     def score(pairs):
-        A = torch.zeros(len(x), len(x), dtype=x.dtype)
+        A = torch.zeros(len(x), len(x))
         for u, i in pairs:
             A[u, num_users + i] = A[num_users + i, u] = 1
         degree = A.sum(1).clamp(min=1)
@@ -166,7 +166,7 @@ def my_falls(pairs, num_users, x, num_layers, user, film):
 
 # %% question="4.2" role="check"
 toy = [(0, 0), (1, 0), (1, 1)]  # Ann and Bob like film 0, Bob likes film 1 as well
-falls = my_falls(toy, 2, torch.tensor([[2.0], [0.0], [4.0], [1.0]]).double(), 1, user=0, film=1)
+falls = my_falls(toy, 2, torch.tensor([[2.0], [0.0], [4.0], [1.0]]), 1, user=0, film=1)
 assert falls is not None, "my_falls returns nothing: end with return"
 assert set(falls) == {0}, "a dict with an entry for each film that the user liked"
 with_it, without = (2 + 4 * 0.5**0.5) / 2 * (1 / 2), (2 / 2) * (1 / 2)
@@ -180,7 +180,7 @@ def hidden(rng, drawn):
 
     def start(nodes):
         numbers = [[round(rng.uniform(-2, 2), 2) for _ in range(3)] for _ in range(nodes)]
-        return torch.tensor(numbers, dtype=torch.float64)
+        return torch.tensor(numbers)
 
     def graph(num_layers):
         """Six users and five films; no node has fewer than two edges, user 0 has not film 4."""
@@ -237,7 +237,7 @@ def my_falls(pairs, num_users, x, num_layers, user, film):
     def score(pairs):
         u, i = torch.tensor(pairs).T
         edge_index = bipartite_edge_index(u, i, num_users)
-        adj = normalized_adjacency(edge_index, num_nodes=len(x)).to_dense().double()
+        adj = normalized_adjacency(edge_index, num_nodes=len(x)).to_dense()
         final = layer_mean(x, num_layers, lambda layer: adj @ layer)
         return final[user] @ final[num_users + film]
 
@@ -271,7 +271,7 @@ def my_falls(pairs, num_users, x, num_layers, user, film):
 
 # %% question="4.2" role="wrong" loses=["one layer", "several layers", "the last edge of a node"]
 def my_falls(pairs, num_users, x, num_layers, user, film):  # the parts of chapter 7, old degrees
-    A = torch.zeros(len(x), len(x), dtype=x.dtype)
+    A = torch.zeros(len(x), len(x))
     for u, i in pairs:
         A[u, num_users + i] = A[num_users + i, u] = 1
     degree = A.sum(1).clamp(min=1)
@@ -289,7 +289,7 @@ def my_falls(pairs, num_users, x, num_layers, user, film):  # the parts of chapt
 # %% question="4.2" role="wrong" loses=["several layers", "the last edge of a node"]
 def my_falls(pairs, num_users, x, num_layers, user, film):  # the film's embedding stays as it was
     def final(pairs):
-        A = torch.zeros(len(x), len(x), dtype=x.dtype)
+        A = torch.zeros(len(x), len(x))
         for u, i in pairs:
             A[u, num_users + i] = A[num_users + i, u] = 1
         degree = A.sum(1).clamp(min=1)
@@ -308,7 +308,7 @@ def my_falls(pairs, num_users, x, num_layers, user, film):  # the film's embeddi
 # %% question="4.2" role="wrong" loses=["the last edge of a node"]
 def my_falls(pairs, num_users, x, num_layers, user, film):  # 0 divided by 0
     def score(pairs):
-        A = torch.zeros(len(x), len(x), dtype=x.dtype)
+        A = torch.zeros(len(x), len(x))
         for u, i in pairs:
             A[u, num_users + i] = A[num_users + i, u] = 1
         root = torch.diag(A.sum(1) ** -0.5)
@@ -325,7 +325,7 @@ def my_falls(pairs, num_users, x, num_layers, user, film):  # 0 divided by 0
 # %% question="4.2" role="wrong" loses=["one layer", "several layers", "the last edge of a node"]
 def my_falls(pairs, num_users, x, num_layers, user, film):  # the last layer for the mean
     def score(pairs):
-        A = torch.zeros(len(x), len(x), dtype=x.dtype)
+        A = torch.zeros(len(x), len(x))
         for u, i in pairs:
             A[u, num_users + i] = A[num_users + i, u] = 1
         degree = A.sum(1).clamp(min=1)
@@ -341,7 +341,7 @@ def my_falls(pairs, num_users, x, num_layers, user, film):  # the last layer for
 # %% question="4.2" role="wrong" loses=["one layer", "several layers", "the last edge of a node"]
 def my_falls(pairs, num_users, x, num_layers, user, film):  # the mean over the neighbours
     def score(pairs):
-        A = torch.zeros(len(x), len(x), dtype=x.dtype)
+        A = torch.zeros(len(x), len(x))
         for u, i in pairs:
             A[u, num_users + i] = A[num_users + i, u] = 1
         layer = total = x
@@ -357,7 +357,7 @@ def my_falls(pairs, num_users, x, num_layers, user, film):  # the mean over the 
 # %% question="4.2" role="wrong" loses="all"
 def my_falls(pairs, num_users, x, num_layers, user, film):  # what is left, not the fall
     def score(pairs):
-        A = torch.zeros(len(x), len(x), dtype=x.dtype)
+        A = torch.zeros(len(x), len(x))
         for u, i in pairs:
             A[u, num_users + i] = A[num_users + i, u] = 1
         degree = A.sum(1).clamp(min=1)
@@ -469,12 +469,12 @@ def my_hit_p(a, b):
 def my_hit_p(a, b):
     chance = {0: 1.0}  # of each sum of signs so far
     for one, other in zip(a, b):
-        after = {}
-        for total, share in chance.items():
-            for sign in (-1, 1):
-                new = total + sign * (one - other)
-                after[new] = after.get(new, 0.0) + share / 2
-        chance = after
+        if one != other:
+            after = {}
+            for total, share in chance.items():
+                for new in (total - 1, total + 1):
+                    after[new] = after.get(new, 0.0) + share / 2
+            chance = after
     lead = abs(sum(a) - sum(b))
     return sum(share for total, share in chance.items() if abs(total) >= lead)
 
@@ -499,7 +499,7 @@ def my_hit_p(a, b):  # the pairs are lost
 
 
 # %% question="4.3" role="wrong" loses=["many users", "no lead"]
-def my_hit_p(a, b):  # every choice, one by one; 2 ** 46 are too many
+def my_hit_p(a, b):  # every choice, one by one; 2 ** 100 are too many
     lead = np.array([x - y for x, y in zip(a, b) if x != y])
     signs = 2 * np.indices([2] * len(lead)).reshape(len(lead), -1) - 1
     return np.mean(np.abs((signs * lead[:, None]).sum(0)) >= abs(lead.sum()))
