@@ -15,7 +15,7 @@ import nbformat
 from nbformat import NotebookNode, v4
 
 from teaching.forms import pack, plain
-from teaching.grade import grade
+from teaching.marking import mark_answers
 from teaching.master import (
     FOLDER,
     IN_MASTER,
@@ -89,7 +89,7 @@ def sheet(master: Master) -> dict[str, Any]:
         "course": tag(master.course),
         "questions": questions,
     }
-    for mark in grade(made, reference.reply):
+    for mark in mark_answers(made, reference.reply):
         if mark.points < mark.out_of and not mark.by_hand:
             raise SystemExit(
                 f"{master.path.name}: its own solution fails question {mark.question}, "

@@ -138,7 +138,22 @@ def _cell(path: Path, cell: Any) -> Cell:
     known = SHOWN + IN_SOLUTION + IN_MASTER
     if role and role not in known:
         raise SystemExit(f"{path.name}: a cell has role={role!r}, expected {', '.join(known)}")
+    if cell.cell_type == "code" and (role == "answer") != _is_marked(cell.source):
+        raise SystemExit(
+            f"{path.name}: a cell with role='answer', and no other, has `# SOLUTION` at the end of "
+            f"a line, or `# BEGIN SOLUTION` and `# END SOLUTION`; not so\n{cell.source}"
+        )
     return Cell(cell.cell_type, cell.source, role, str(question), metadata)
+
+
+def _is_marked(source: str) -> bool:
+    """Whether a cell marks what is its solution, in a way that can be taken out."""
+    lines = [line.strip() for line in source.splitlines()]
+    marks = [line for line in lines if line in ("# BEGIN SOLUTION", "# END SOLUTION")]
+    ends = [line for line in lines if re.fullmatch(r"\w+ = .*  # SOLUTION", line)]
+    pairs = ["# BEGIN SOLUTION", "# END SOLUTION"] * (len(marks) // 2)
+    several = [line for line in lines if re.search(r"# *(begin|end)? *solution", line, re.I)]
+    return bool(several) and marks == pairs and len(marks) + len(ends) == len(several)
 
 
 def _questions(path: Path, course: str, cells: list[Cell], drawn: dict[str, Any]) -> list[Question]:

@@ -114,7 +114,11 @@ def _in_shell() -> tuple[dict[str, Any], Callable[[str, dict[str, Any]], BaseExc
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
-    shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
+    class Shell(InteractiveShell):
+        def enable_gui(self, gui: str | None = None) -> None:
+            """There is no window; figures are drawn by Agg."""
+
+    shell = Shell(config=Config({"HistoryManager": {"enabled": False}}))
 
     def run(source: str, names: dict[str, Any]) -> BaseException | None:
         result = shell.run_cell(source, store_history=False)
@@ -136,19 +140,20 @@ def main() -> None:
     def stop(number: int, frame: FrameType | None) -> None:
         raise StoppedError(f"stopped after {start['seconds']} seconds")
 
-    signal.signal(signal.SIGALRM, stop)
+    signal.signal(signal.SIGPROF, stop)
 
     def timed(work: Callable[[], dict[str, Any]]) -> None:
         try:
-            signal.setitimer(signal.ITIMER_REAL, start["seconds"])
+            signal.setitimer(signal.ITIMER_PROF, start["seconds"])
             reply = work()
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
         except StoppedError:
             reply = {"error": "StoppedError", "line": 0}
         told.write(json.dumps(reply) + "\n")
         told.flush()
 
     answers = Answers(*_in_shell())
+    timed(lambda: {"ready": False})
     for number, source in enumerate(start["cells"]):
         if number not in start["skip"]:
             timed(lambda n=number, s=source: {"cell": n, "told": answers.run(s)})

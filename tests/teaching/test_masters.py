@@ -16,7 +16,7 @@ import nbformat
 import pytest
 
 from teaching.build import run, sheet, solution, student, write
-from teaching.grade import Mark, grade
+from teaching.marking import Mark, mark_answers
 from teaching.master import FOLDER, IN_MASTER, IN_SOLUTION, Cell, Master, Question, read_master
 from teaching.variants import SECRET, generator
 from teaching.worker import Answers
@@ -62,14 +62,14 @@ def test_right_and_wrong_answers(path: Path) -> None:
         for question in automatic(master):
             titles = {part.title for part in question.parts}
             for cell in question.sources("right"):
-                marks = grade(only(made, question), with_cell(answers, cell).reply)
+                marks = mark_answers(only(made, question), with_cell(answers, cell).reply)
                 assert not lost(marks, question.id), (course, marks, cell.source)
             for cell in question.sources("wrong"):
                 loses = cell.metadata["loses"]
                 loses = titles if loses == "all" else set(loses)
                 assert loses and loses <= titles, f"{loses} are not among {titles}"
                 whole = made if course == COURSES[0] else only(made, question)
-                marks = grade(whole, with_cell(answers, cell).reply)
+                marks = mark_answers(whole, with_cell(answers, cell).reply)
                 assert lost(marks, question.id) == loses, (course, marks, cell.source)
                 others = [m for m in marks if m.question != question.id and not m.by_hand]
                 assert all(m.points == m.out_of for m in others), (others, cell.source)
@@ -90,7 +90,7 @@ def test_answers_are_enough(path: Path) -> None:
 def test_blank_file(path: Path) -> None:
     for course in COURSES:
         master = read(path, course)
-        marks = grade(sheet(master), run(student(master))[0].reply)
+        marks = mark_answers(sheet(master), run(student(master))[0].reply)
         assert sum(m.points for m in marks) <= BLANK_SHARE * sum(m.out_of for m in marks)
 
 
