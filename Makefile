@@ -17,7 +17,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport JUPYTER_PATH MPLBACKEND  # chapters run in .venv's kernel and draw inline
 # Two processes; one that is done takes over half of what the other has left.
 TWO := -n 2 --dist worksteal
-UNIT := $(TWO) --ignore=tests/site
+UNIT := $(TWO) --ignore=tests/site --ignore=tests/teaching
 LONG = $(filter book/04% book/05% book/06% book/07% book/08% book/09% book/11% book/16% book/21%,$(CHAPTERS))  # these train: begin with them
 # Two chapters at a time, the long ones first.
 COMPARE = -m pytest -v -n 2 --dist loadfile --no-loadscope-reorder -p tools.notebook_check --nbval $(LONG) $(filter-out $(LONG),$(CHAPTERS))
@@ -46,7 +46,7 @@ endef
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: help book test lint unit notebooks colab execute render site-test bench results release address format constraints clean \
-	test-oldest test-newest colab-versions coverage mutants
+	assign grade teaching-test test-oldest test-newest colab-versions coverage mutants
 
 help:  ## list what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -57,7 +57,7 @@ book: $(STAMP)  ## execute every chapter on the real data, then render the site
 	$(BUILD) --config _build/_config.yml
 	$(call finish,The book is built)
 
-test: lint coverage notebooks $(if $(CHROMIUM),site-test)  ## all that CI checks; the site where there is a Chromium
+test: lint coverage teaching-test notebooks $(if $(CHROMIUM),site-test)  ## all that CI checks; the site where there is a Chromium
 
 lint: $(STAMP)  ## formatting, lint and types
 	.venv/bin/ruff format --check .
@@ -106,6 +106,15 @@ render: $(STAMP)  ## render the committed outputs [PUBLIC=1: movie night without
 site-test: render  ## open every rendered page in Chromium, and drive those that move
 	@test -n "$(CHROMIUM)" || { echo "there is no chromium: apt-get install chromium, or Chrome from its makers"; exit 1; }
 	$(PY) -m pytest $(TWO) tests/site
+
+assign: $(STAMP)  ## make a homework or bug hunt for a course COURSE="Graphs, spring" HW=3 [HW=hunt2]
+	@$(PY) -m teaching.build "$(COURSE)" "$(HW)"
+
+grade: $(STAMP)  ## grade a folder HW=3 SUBMISSIONS=folder [COURSE="Graphs, spring"]
+	@TQDM_DISABLE= $(PY) -m teaching.grade "$(HW)" "$(SUBMISSIONS)" --course "$(COURSE)"
+
+teaching-test: $(STAMP)  ## build all homework for twenty courses, and grade right, wrong and hostile submissions
+	$(PY) -m pytest $(TWO) tests/teaching
 
 bench: export OMP_NUM_THREADS := 2
 bench: $(STAMP)  ## compare speeds and memory on an idle machine, and store the results
