@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 from teaching import submissions
 from teaching.build import DIST
 from teaching.marking import known_error, mark_answers
-from teaching.master import FOLDER
+from teaching.master import FOLDER, master_folders
 from teaching.reports import Graded, key, store, stored, write_reports
 from teaching.sandbox import Limits, Submission, isolated
 from teaching.submissions import Found, Notebook
@@ -59,7 +59,8 @@ def grade_all(
     kit = [path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.py"))]
     whole = json.dumps([sheet, limits, isolated(), kit], sort_keys=True).encode()
     found = submissions.find(folder)
-    hidden = [FOLDER, FOLDER.parent / "tests", FOLDER.parent / ".git", folder, out, *hide]
+    root = FOLDER.parent
+    hidden = [FOLDER, root / "tests", root / ".git", *master_folders(), folder, out, *hide]
 
     def one(each: Found) -> Graded:
         hashed = hashlib.sha256(whole)
@@ -152,13 +153,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--course", default="", help="needed where several have this homework")
     parser.add_argument("--out", type=Path, help="folder for the results")
     parser.add_argument("--jobs", type=int, default=2, help="submissions at a time")
-    for name, kind in (("seconds", float), ("step", float), ("memory", int)):
+    for name, kind in (("seconds", float), ("step", float), ("call", float), ("memory", int)):
         default = Limits._field_defaults[name]
         parser.add_argument(f"--{name}", type=kind, default=default, help=f"limit ({default:g})")
     given = parser.parse_args(arguments)
     path = find_sheet(re.sub(r"^(\d+)$", r"hw\1", given.homework), given.course)
     sheet = json.loads(path.read_text(encoding="utf-8"))
-    limits = Limits(given.seconds, given.step, given.memory)
+    limits = Limits(given.seconds, given.step, given.call, given.memory)
     out = given.out or path.parent / "graded"
     if not given.submissions.exists():
         raise SystemExit(f"there is no SUBMISSIONS={given.submissions}: name a folder or a zip")
