@@ -43,7 +43,7 @@ endef
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help book test lint unit notebooks colab execute render site-test bench results address format constraints clean \
+.PHONY: help book test lint unit notebooks colab execute render site-test bench results slides address format constraints clean \
 	test-oldest test-newest colab-versions coverage mutants
 
 help:  ## list what can be made
@@ -116,6 +116,9 @@ bench: $(STAMP)  ## compare speeds and memory on an idle machine, and store the 
 results: $(STAMP)  ## make the ledger again: every figure that the book quotes [EXPERIMENT=original]
 	TQDM_DISABLE= $(PY) -m experiments --jobs 2 $(EXPERIMENT)
 	$(PY) -m tools.status_page
+
+slides: $(STAMP)  ## a chapter's slides, HTML and PDF, from its figures and headings [CHAPTER=07]
+	@$(PY) -m teaching.slides $(CHAPTER)
 
 address: $(STAMP)  ## move badges, first cells and links to a fork URL=https://github.com/you/fork
 	@$(PY) -m tools.address "$(URL)"
