@@ -45,7 +45,7 @@ endef
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help book test lint unit notebooks colab execute render site-test bench results release address format constraints clean \
+.PHONY: help book test lint unit notebooks colab execute render site-test bench results release slides address format constraints clean \
 	assign grade teaching-test test-oldest test-newest colab-versions coverage mutants
 
 help:  ## list what can be made
@@ -135,6 +135,9 @@ release: $(STAMP)  ## build wheel and source distribution into dist, and check t
 	@rm -rf dist
 	$(PY) -m build --outdir dist
 	$(PY) -m tools.release dist $(TAG)
+
+slides: $(STAMP)  ## a chapter's slides, HTML and PDF, from its figures and headings [CHAPTER=07]
+	@$(PY) -m teaching.slides $(CHAPTER)
 
 address: $(STAMP)  ## move badges, first cells and links to a fork URL=https://github.com/you/fork
 	@$(PY) -m tools.address "$(URL)"
