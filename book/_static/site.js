@@ -8,3 +8,10 @@ document.addEventListener("DOMContentLoaded", () => {
   // The references are called a list, and have no items.
   for (const list of document.querySelectorAll(".citation-list")) list.removeAttribute("role");
 });
+// Paper is light.
+const root = document.documentElement;
+addEventListener("beforeprint", () => {
+  root.dataset.onScreen = root.dataset.theme;
+  root.dataset.theme = "light";
+});
+addEventListener("afterprint", () => (root.dataset.theme = root.dataset.onScreen));
