@@ -39,11 +39,14 @@ define finish
 @$(PY) -m tools.check_site _build/html
 @echo "$(1). Open $(CURDIR)/$(SITE) in a browser."
 endef
+define need-chromium
+@test -n "$(CHROMIUM)" || { echo "there is no chromium: apt-get install chromium, or Chrome from its makers"; exit 1; }
+endef
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help book test lint unit notebooks colab execute render site-test bench results address format constraints clean \
+.PHONY: help book test lint unit notebooks colab execute render pdf site-test bench results address format constraints clean \
 	test-oldest test-newest colab-versions coverage mutants
 
 help:  ## list what can be made
@@ -99,8 +102,12 @@ render: $(STAMP)  ## render the committed outputs [PUBLIC=1: movie night without
 	$(BUILD)
 	$(call finish,The site is rendered)
 
+pdf: render  ## print the whole book by Chromium, and check its contents, links and fonts
+	$(need-chromium)
+	$(PY) -m tools.pdf _build/html _build/recommending_with_graphs.pdf
+
 site-test: render  ## open every rendered page in Chromium, and drive those that move
-	@test -n "$(CHROMIUM)" || { echo "there is no chromium: apt-get install chromium, or Chrome from its makers"; exit 1; }
+	$(need-chromium)
 	$(PY) -m pytest $(TWO) tests/site
 
 bench: export OMP_NUM_THREADS := 2
