@@ -7,9 +7,11 @@ of it. It prints twice: from the first time the contents learn their page number
 import re
 import shutil
 import sys
+import unicodedata
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, NamedTuple
 from urllib.parse import urljoin
 
@@ -102,8 +104,12 @@ def bind(site: Path, names: list[str], config: dict[str, Any]) -> tuple[str, lis
         for tag in article.select("img.only-dark, .headerlink, .viewcode-link, details.hide"):
             tag.decompose()
         headings.append(Heading(1, article.h1.get_text(), f"{page}:"))
-        for tag in article.select("section[id] > h2"):
-            headings.append(Heading(2, tag.get_text(), f"{page}:{tag.parent['id']}"))
+        for tag in article.select("section[id] > :is(h1, h2, h3, h4)"):
+            tag["id"] = tag.parent.attrs.pop(
+                "id"
+            )  # a section may begin where its title has no room
+        for tag in article.select("h2[id]"):
+            headings.append(Heading(2, tag.get_text(), f"{page}:{tag['id']}"))
         for tag in article.select("[id]"):
             tag["id"] = f"{page}:{tag['id']}"
         article["id"] = f"{page}:"
@@ -193,8 +199,8 @@ def faults(pdf: Path, headings: list[Heading]) -> list[str]:
 
 
 def squeezed(text: str) -> str:
-    """Without spaces, which a PDF has not, and without ligatures."""
-    return re.sub(r"\s", "", text.replace("ﬁ", "fi").replace("ﬂ", "fl"))
+    """Without spaces and ligatures, which a font has and a title has not."""
+    return re.sub(r"\s", "", unicodedata.normalize("NFKC", text))
 
 
 def print_book(
@@ -202,10 +208,10 @@ def print_book(
 ) -> list[str]:
     """Write the PDF and return its faults, one line for each."""
     text, headings = bind(site, names, config)
-    document = site / "bound.html"
-    document.write_text(text, encoding="utf-8")
-    unfit = print_twice(browser, document, headings, pdf)
-    document.unlink()
+    with NamedTemporaryFile("w", dir=site, suffix=".html", encoding="utf-8") as document:
+        document.write(text)
+        document.flush()
+        unfit = print_twice(browser, Path(document.name), headings, pdf)
     outline(pdf, headings)
     return unfit + faults(pdf, headings)
 

@@ -44,7 +44,7 @@ def test_pages_become_one_document(tmp_path: Path) -> None:
         assert f'href="{link}">' in text
     assert 'href="https://example.org/book/genindex.html"' in text
     assert 'href="_static/a.css"' in text and 'src="_images/a.webp"' in text
-    assert 'id="book/two:there"' in text and "an answer" in text
+    assert '<h2 id="book/two:there">' in text and "an answer" in text
     assert "b.webp" not in text and "code that draws" not in text and "headerlink" not in text
 
 
