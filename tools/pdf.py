@@ -56,7 +56,8 @@ UNFIT = """([width, height]) => [...document.querySelectorAll(".bd-article *")].
     const box = one.getBoundingClientRect();
     const tall = one.matches("img, tr, pre, .math") && box.height > height;
     const unmade = one.matches(".math:not(:has(mjx-container)), mjx-merror");
-    return box.right > width + 1 || tall || unmade;
+    const seen = !one.closest("mjx-assistive-mml");  // that is for a reader by ear
+    return (seen && box.right > width + 1) || tall || unmade;
 }).map((one) => `does not fit, or is not made: ${one.outerHTML.slice(0, 200)}`)"""
 NUMBER = """(numbers) => document.querySelectorAll(".contents span").forEach((one, n) => {
     one.textContent = numbers[n];
