@@ -224,7 +224,7 @@ if __name__ == "__main__":
     config, toc = (
         yaml.safe_load((ROOT / f"_{name}.yml").read_text()) for name in ("config", "toc")
     )
-    names = [toc["root"], *(name for part in toc["parts"] for name in pages(part))]
+    names = [toc["root"], *pages(toc)]
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
