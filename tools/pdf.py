@@ -95,23 +95,21 @@ def bind(site: Path, names: list[str], config: dict[str, Any]) -> tuple[str, lis
         return target.replace("/", address, 1) if target.startswith("/") else target
 
     head, headings, articles = dict[str, None](), [], []
-    mathjax = (
-        "script[src*=mathjax], script:-soup-contains('window.MathJax'), script[src*='/site.js']"
-    )
-    loaded = f"link[rel=stylesheet], {mathjax}"
+    ours = "[src*=mathjax], [src*=site\\.js], [src*=documentation_options]"
+    loaded = f"link[rel=stylesheet], script:is({ours}, :-soup-contains('window.MathJax'))"
+    left_out = "img.only-dark, .headerlink, .viewcode-link, details.hide, script"
     for page in names:
         for tag in read(page, "head").select(loaded):
             for key in {"href", "src"} & {*tag.attrs}:
                 tag[key] = urljoin(f"/{page}.html", tag[key])[1:]
             head[str(tag)] = None
         article = read(page, "article").article
-        for tag in article.select("img.only-dark, .headerlink, .viewcode-link, details.hide"):
+        for tag in article.select(left_out):
             tag.decompose()
         headings.append(Heading(1, article.h1.get_text(), f"{page}:"))
         for tag in article.select("section[id] > :is(h1, h2, h3, h4)"):
-            tag["id"] = tag.parent.attrs.pop(
-                "id"
-            )  # a section may begin where its title has no room
+            # a section may begin where its title has no room
+            tag["id"] = tag.parent.attrs.pop("id")
         for tag in article.select("h2[id]"):
             headings.append(Heading(2, tag.get_text(), f"{page}:{tag['id']}"))
         for tag in article.select("[id]"):
