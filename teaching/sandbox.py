@@ -290,7 +290,8 @@ def _in_namespaces(
     package: Path, hide: Sequence[Path], limits: Limits, command: Sequence[str]
 ) -> list[str]:
     # Sockets of services on this machine lie in these: a network that is not one.
-    needed = [sys.prefix, sys.base_prefix, HERE, Path.home(), os.environ.get("RECBOOK_DATA", HERE)]
+    needed = [sys.prefix, sys.base_prefix, str(HERE), str(Path.home())]
+    needed += [os.environ["RECBOOK_DATA"]] if "RECBOOK_DATA" in os.environ else []
     places = {Path(name) for name in ("/run", "/tmp", "/var/tmp", tempfile.gettempdir())}
     places -= {place for place in places for path in needed if Path(path).is_relative_to(place)}
     whole = {folder.resolve() for folder in {*hide, *places} if folder.is_dir()}
