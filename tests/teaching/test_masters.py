@@ -16,7 +16,6 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from teaching import outcomes
 from teaching.build import run, sheet, solution, student, write
 from teaching.marking import Mark, mark_answers
 from teaching.master import (
@@ -180,7 +179,3 @@ def test_the_guides_homework(tmp_path: Path) -> None:
     test_two_names_differ_and_one_repeats(path, tmp_path)
     [question] = read(path, "A").questions
     assert len(question.sources("wrong")) >= WRONG_ANSWERS
-
-
-def test_the_page_of_outcomes_is_written_anew() -> None:
-    assert outcomes.PAGE.read_text() == outcomes.page(), "call python -m teaching.outcomes"
