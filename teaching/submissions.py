@@ -67,9 +67,7 @@ def unzipped(path: Path, folder: Path) -> Path:
 
 def find(folder: Path) -> list[Found]:
     """All submissions, in the order of their names; a student with two files is there twice."""
-    inner = [each for each in folder.iterdir() if each.name not in _NOT_FOLDERS]
-    if len(inner) == 1 and (inner[0] / "submission_metadata.yml").is_file():
-        folder = inner[0]
+    folder = _inner(folder)
     names = _gradescope_names(folder / "submission_metadata.yml")
     found: list[Found] = []
     for entry in sorted(folder.iterdir()):
@@ -82,6 +80,17 @@ def find(folder: Path) -> list[Found]:
         else each
         for each in found
     ]
+
+
+def _inner(folder: Path) -> Path:
+    """The folder itself or, where it holds nothing but one folder of submissions, that one."""
+    several = [each for each in folder.iterdir() if each.name not in _NOT_THEIRS | _NOT_FOLDERS]
+    if len(several) != 1 or not several[0].is_dir() or _MOODLE.fullmatch(several[0].name):
+        return folder
+    inside = [each for each in several[0].iterdir() if each.name not in _NOT_FOLDERS]
+    told = any(each.name == "submission_metadata.yml" for each in inside)
+    handed_in = [each for each in inside if each.is_dir() or each.suffix == ".ipynb"]
+    return several[0] if told or len(handed_in) > 1 else folder
 
 
 def read(path: Path | None) -> Notebook:
@@ -128,14 +137,15 @@ def _from_title(texts: tuple[str, ...]) -> str:
 def _found(entry: Path, folder: Path, names: dict[str, str]) -> Iterator[Found]:
     """What one entry of the folder has: a student's folder, or a student's file."""
     moodle, canvas = _MOODLE.fullmatch(entry.name), _CANVAS.fullmatch(entry.name)
-    who, name, flags = entry.stem if entry.is_file() else entry.name, "", ()
+    who, name = entry.stem if entry.is_file() else entry.name, ""
+    late = canvas is not None and entry.is_file() and bool(canvas["late"])
     if moodle:
         if moodle["kind"] != "file":
             return
         who, name = moodle["id"], moodle["name"]
     elif canvas and entry.is_file():
         who, name = canvas["id"], canvas["name"]
-        flags = ("late",) if canvas["late"] else ()
+    flags = ("late",) if late else ()
     name = names.get(entry.name, name)
     several = sorted(entry.rglob("*.ipynb")) if entry.is_dir() else [entry]
     several = [
