@@ -197,7 +197,7 @@ my_measurement = my_measurement | {
 }
 
 # %% question="1" role="wrong" loses="all"
-my_measurement = dict.fromkeys(my_measurement, 1.0)
+my_measurement = dict.fromkeys(my_measurement, 0.01)
 
 # %% [markdown] question="2" asks="mended_vectors" minutes=12
 # ## Question 2 Mend
