@@ -1,129 +1,190 @@
-"""Compare a submission's answers with what the reference gives."""
+"""Grade a folder of submissions: python -m teaching.grade hw3 FOLDER."""
 
-import builtins
-from collections.abc import Callable
-from typing import Any, NamedTuple
+import argparse
+import hashlib
+import json
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
-from teaching.forms import same, unpack
-from teaching.master import Part
+from tqdm.auto import tqdm
 
-Reply = Callable[[dict[str, Any]], dict[str, Any]]
-_NO_ANSWER = "`{}` has no answer so far: put yours in place of the dots."
-_STOPPED = "It was stopped:"
-_LIMITS = {
-    "StoppedError": "it took too long",
-    "time": "the notebook took too long",
-    "memory": "it took too much memory",
-    "processes": "it started too many processes",
-    "answer": "its answer was longer than any right one, or none that can be read",
-    "died": "its process ended",
+from teaching import submissions
+from teaching.build import DIST
+from teaching.marking import known_error, mark_answers
+from teaching.master import FOLDER, master_folders
+from teaching.reports import Graded, key, store, stored, write_reports
+from teaching.sandbox import Limits, Submission, isolated
+from teaching.submissions import Found, Notebook
+from teaching.variants import folder_name
+
+STATUS = {
+    "time": "took too long",
+    "memory": "too much memory",
+    "processes": "too many processes",
+    "died": "process ended",
+    "answer": "answer too long",
 }
+#: the limit behind an error with which a box stops a cell by itself
+LIMIT_OF = {"StoppedError": "time", "MemoryError": "memory"}
 
 
-class Mark(NamedTuple):
-    """What one part of a question got.
-
-    Attributes:
-        question: the question's id.
-        title: what was asked for.
-        points: what it got.
-        out_of: what it could get.
-        told: why it did not get all, for the student.
-        by_hand: whether a person gives the points.
-    """
-
-    question: str
-    title: str
-    points: int
-    out_of: int
-    told: str = ""
-    by_hand: bool = False
+def find_sheet(homework: str, course: str) -> Path:
+    """The autograder that was built with the students' files."""
+    place = folder_name(course) if course else "*"
+    have = sorted(DIST.glob(f"{place}/{homework}/autograder.json"))
+    if len(have) != 1:
+        several = ", ".join(path.parts[-3] for path in have) or "none"
+        raise SystemExit(
+            f"expected one course with {homework} in {DIST}, found {several}: build it with\n"
+            f'    make assign COURSE="..." HW={homework}\nor name the course: COURSE="..."'
+        )
+    return have[0]
 
 
-def grade(sheet: dict[str, Any], reply: Reply) -> list[Mark]:
-    """The marks of one submission; ``reply`` asks it, wherever it runs."""
-    marks: list[Mark] = []
-    for question in sheet["questions"]:
-        if not question["parts"]:
-            told = "A person reads this one."
-            marks.append(Mark(question["id"], question["title"], 0, question["points"], told, True))
-            continue
-        judge = _judge_test if "candidates" in question else _judge_results
-        for part, told in zip(question["parts"], judge(question, reply), strict=True):
-            points = 0 if told else part["points"]
-            marks.append(Mark(question["id"], part["title"], points, part["points"], told))
-    return marks
+def grade_all(
+    folder: Path,
+    sheet: dict[str, Any],
+    out: Path,
+    limits: Limits,
+    jobs: int = 2,
+    hide: Sequence[Path] = (),
+) -> list[Graded]:
+    """Grade all in a folder, or go on where a run was stopped, and write the reports."""
+    kit = [path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.py"))]
+    whole = json.dumps([sheet, limits, isolated(), kit], sort_keys=True).encode()
+    found = submissions.find(folder)
+    root = FOLDER.parent
+    hidden = [FOLDER, root / "tests", root / ".git", *master_folders(), folder, out, *hide]
 
+    def one(each: Found) -> Graded:
+        hashed = hashlib.sha256(whole)
+        if each.path:
+            with open(each.path, "rb") as file:
+                hashed.update(hashlib.file_digest(file, "sha256").digest())
+        digest = hashed.hexdigest()
+        path = out / "marks" / f"{key(each)}.json"
+        graded = stored(digest, path)
+        if graded is None:
+            graded = grade_one(each, sheet, limits, hidden)
+            store(graded, digest, path)
+        graded.flags = [*each.flags, *graded.flags]
+        return graded
 
-def _judge_results(question: dict[str, Any], reply: Reply) -> list[str]:
-    """For each part what is wrong with it, or nothing."""
-    names: dict[str, Any] = {"Part": Part}
-    exec(question.get("checks", ""), names)
-    told: list[str] = []
-    for part in question["parts"]:
-        if told and told[-1].startswith(_STOPPED):  # it would be stopped again
-            told.append(told[-1])
-        else:
-            told.append(_judge_part(question, part, names.get(part["check"]), reply))
-    return told
-
-
-def _judge_part(
-    question: dict[str, Any], part: dict[str, Any], check: Callable[..., bool] | None, reply: Reply
-) -> str:
-    asked = {"asks": question["asks"], "kind": question["kind"]}
-    for arguments, expected in zip(part["calls"], part["expected"], strict=True):
-        got = reply(asked | {"arguments": arguments})
-        if wrong := _no_value(question["asks"], got):
-            return wrong if "none" in got else f"{wrong} {part['hint']}"
-        value: Any = got
+    with ThreadPoolExecutor(jobs) as pool:
+        running = [pool.submit(one, each) for each in found]
         try:
-            value, right = unpack(got["value"]), unpack(expected)
-            if part["key"] is not None:
-                value, right = value[part["key"]], right[part["key"]]
-            if check:
-                fits = bool(check(value, *(unpack(each, arrays=True) for each in arguments)))
-            else:
-                fits = same(value, right, part["tolerance"])
-        except Exception:  # whatever is not of the form that the task asks for
-            fits = False
-        if not fits:
-            return _NO_ANSWER.format(question["asks"]) if value is None else str(part["hint"])
-        if got.get("changed"):
-            return "The result is right, but it changed what it was given: work on a copy."
-    return ""
+            everyone = [each.result() for each in tqdm(running, unit="submission")]
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            print("Stopped; those that run are finished. Call it again to go on.", file=sys.stderr)
+            raise
+    write_reports(everyone, sheet, out)
+    return everyone
 
 
-def _judge_test(question: dict[str, Any], reply: Reply) -> list[str]:
-    """The same for a test that a student wrote: it must pass right code and fail faulty code."""
-    asked = {"asks": question["asks"], "kind": question["kind"]}
-    failed: dict[str, bool] = {}
-    for name, source in question["candidates"].items():
-        got = reply(asked | {"candidate": source})
-        if wrong := _no_value(question["asks"], got):
-            return [wrong for _ in question["parts"]]
-        failed[name] = got.get("raised") is True
-    if any(fails for name, fails in failed.items() if name.startswith("right")):
-        return ["Your test fails code that is right." for _ in question["parts"]]
-    return ["" if failed[part["catches"]] else str(part["hint"]) for part in question["parts"]]
+def grade_one(found: Found, sheet: dict[str, Any], limits: Limits, hide: Sequence[Path]) -> Graded:
+    """The marks of one submission."""
+    start = time.monotonic()
+    graded = Graded(found.id, found.name, found.file, "graded")
+    notebook = submissions.read(found.path)
+    problem = notebook.problem
+    if not problem and notebook.homework and notebook.homework != sheet["homework"]:
+        problem = f"another homework: {notebook.homework[:20]}"
+    if problem:
+        graded.status = problem
+        graded.marks = mark_answers(sheet, lambda request: {"none": "missing"})
+        return graded
+    running = Submission(notebook.cells, limits, hide)
+    try:
+        graded.marks = mark_answers(sheet, running.reply)
+    finally:
+        running.close()
+    kinds = [told.partition(":")[0] for told in running.failed.values()]
+    stops = [*running.stops, *(LIMIT_OF[kind] for kind in kinds if kind in LIMIT_OF)]
+    if stops:
+        graded.status = STATUS[stops[0]]
+    graded.stopped = _stopped_cells(notebook, running.failed)
+    graded.open_answers = _open_answers(notebook, sheet)
+    if notebook.course and notebook.course != sheet["course"]:
+        graded.flags.append("a file of another course")
+    if not isolated():
+        graded.flags.append("not isolated")
+    graded.seconds = round(time.monotonic() - start, 1)
+    return graded
 
 
-def _no_value(asks: str, got: dict[str, Any]) -> str:
-    """Why there is nothing to compare, or nothing."""
-    if got.get("none") == "missing":
-        return f"There is no `{asks}` in your notebook, or its cell stopped with an error."
-    if got.get("none") == "dots":
-        return _NO_ANSWER.format(asks)
-    if got.get("none") == "no function":
-        return f"`{asks}` is no function."
-    if got.get("none") == "nothing":
-        return f"`{asks}` returned nothing: put your code in place of the dots, end with return."
-    if got.get("error") in _LIMITS:
-        return f"{_STOPPED} {_LIMITS[got['error']]}."
-    if "error" in got:
-        # Its name alone: what an error says may hold the arguments, which are hidden.
-        known = isinstance(getattr(builtins, str(got["error"]), None), type)
-        line = got.get("line")
-        place = f" in line {line} of `{asks}`" if isinstance(line, int) and 0 < line < 1000 else ""
-        return f"It stopped with {got['error'] if known else 'an error'}{place}."
-    return ""
+def _stopped_cells(notebook: Notebook, failed: dict[int, str]) -> list[str]:
+    """A sentence for each cell that did not run to its end.
+
+    An error's name and the cell's own first line alone: what an error says may be what the
+    submission read somewhere.
+    """
+    sentences = []
+    for number, told in sorted(failed.items()):
+        source = notebook.cells[number].strip()
+        kind = told.partition(":")[0]
+        why = STATUS.get(LIMIT_OF.get(kind, kind), f"stopped with {known_error(kind)}")
+        first = source.splitlines()[0][:80] if source else ""
+        sentences.append(f"Code cell {number + 1} ({first}): {why}.")
+    return sentences
+
+
+def _open_answers(notebook: Notebook, sheet: dict[str, Any]) -> dict[str, str]:
+    found = {}
+    for question in sheet["questions"]:
+        mark = f"**Your answer to question {question['id']}.**"
+        texts = [text.partition(mark)[2].strip() for text in notebook.texts if mark in text]
+        if not question["parts"] and texts:
+            found[question["id"]] = "\n\n".join(texts)
+    return found
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Read the command line, grade, and say where the results are."""
+    parser = argparse.ArgumentParser(prog="python -m teaching.grade", description=__doc__)
+    parser.add_argument("homework", help="hw1 to hw6, or hunt1, hunt2, ...")
+    parser.add_argument("submissions", type=Path, help="folder or zip, as it was downloaded")
+    parser.add_argument("--course", default="", help="needed where several have this homework")
+    parser.add_argument("--out", type=Path, help="folder for the results")
+    parser.add_argument("--jobs", type=int, default=2, help="submissions at a time")
+    for name, kind in (("seconds", float), ("step", float), ("call", float), ("memory", int)):
+        default = Limits._field_defaults[name]
+        parser.add_argument(f"--{name}", type=kind, default=default, help=f"limit ({default:,})")
+    given = parser.parse_args(arguments)
+    path = find_sheet(re.sub(r"^(\d+)$", r"hw\1", given.homework), given.course)
+    sheet = json.loads(path.read_text(encoding="utf-8"))
+    limits = Limits(given.seconds, given.step, given.call, given.memory)
+    out = given.out or path.parent / "graded"
+    given.submissions = given.submissions.expanduser()
+    if not given.submissions.exists():
+        raise SystemExit(f"there is no SUBMISSIONS={given.submissions}: name a folder or a zip")
+    if Path(sys.prefix).resolve().is_relative_to(given.submissions.resolve()):
+        raise SystemExit(
+            f"SUBMISSIONS={given.submissions} holds the project: name a folder of its own"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        place = submissions.unzipped(given.submissions, Path(folder))
+        try:
+            everyone = grade_all(place, sheet, out, limits, given.jobs, [given.submissions])
+        except RuntimeError as error:
+            raise SystemExit(str(error)) from error
+    if not everyone:
+        raise SystemExit(
+            f"SUBMISSIONS={given.submissions} has no file, expected one for each student"
+        )
+    graded = sum(each.status == "graded" for each in everyone)
+    print(f"{graded} of {len(everyone)} graded, the others have a status: {out / 'grades.csv'}")
+    if not isolated():
+        print(
+            "This machine has no namespaces: submissions could read its files and use the network."
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -10,7 +10,6 @@ import json
 import os
 import resource
 import signal
-import sys
 from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
@@ -51,7 +50,7 @@ class Answers:
 
     def reply(self, request: dict[str, Any]) -> dict[str, Any]:
         """The value of a name, of a call, or whether a test lets a candidate pass."""
-        value = self.names.get(request["asks"], _MISSING)
+        value: Any = self.names.get(request["asks"], _MISSING)
         if value is _MISSING:
             return {"none": "missing"}
         if value is ... or value is None:
@@ -114,7 +113,11 @@ def _in_shell() -> tuple[dict[str, Any], Callable[[str, dict[str, Any]], BaseExc
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
-    shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
+    class Shell(InteractiveShell):
+        def enable_gui(self, gui: str | None = None) -> None:
+            """There is no window; figures are drawn by Agg."""
+
+    shell = Shell(config=Config({"HistoryManager": {"enabled": False}}))
 
     def run(source: str, names: dict[str, Any]) -> BaseException | None:
         result = shell.run_cell(source, store_history=False)
@@ -134,28 +137,29 @@ def main() -> None:
     _limit(start["limits"])
 
     def stop(number: int, frame: FrameType | None) -> None:
-        raise StoppedError(f"stopped after {start['seconds']} seconds")
+        raise StoppedError("it took too long")
 
-    signal.signal(signal.SIGALRM, stop)
+    signal.signal(signal.SIGPROF, stop)
 
-    def timed(work: Callable[[], dict[str, Any]]) -> None:
+    def timed(limit: str, work: Callable[[], dict[str, Any]]) -> None:
         try:
-            signal.setitimer(signal.ITIMER_REAL, start["seconds"])
+            signal.setitimer(signal.ITIMER_PROF, start[limit])
             reply = work()
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
         except StoppedError:
             reply = {"error": "StoppedError", "line": 0}
         told.write(json.dumps(reply) + "\n")
         told.flush()
 
     answers = Answers(*_in_shell())
+    timed("step", lambda: {"ready": False})
     for number, source in enumerate(start["cells"]):
         if number not in start["skip"]:
-            timed(lambda n=number, s=source: {"cell": n, "told": answers.run(s)})
-    timed(lambda: {"ready": True})
+            timed("step", lambda n=number, s=source: {"cell": n, "told": answers.run(s)})
+    timed("step", lambda: {"ready": True})
     for line in asked:
-        timed(lambda request=line: answers.reply(json.loads(request)))
+        timed("call", lambda request=line: answers.reply(json.loads(request)))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,0 +1,171 @@
+"""What a submission's code may do, and what is left of it."""
+
+import os
+import socket
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from teaching import sandbox
+from teaching.sandbox import Limits, Submission, isolated
+
+needs_isolation = pytest.mark.skipif(not isolated(), reason="there are no namespaces here")
+
+
+def value(name: str) -> dict:
+    return {"asks": name, "kind": "value"}
+
+
+def ask(
+    cells: list[str], *names: str, hide: tuple[Path, ...] = (), **limits: float
+) -> tuple[list, Submission]:
+    submission = Submission(cells, Limits(**{"step": 3, **limits}), hide)
+    try:
+        return [submission.reply(value(name)).get("value", "none") for name in names], submission
+    finally:
+        submission.close()
+
+
+DEAF = "import signal\nsignal.signal(signal.SIGPROF, signal.SIG_IGN)\nwhile True: pass"
+MUTE = "import os\nos.closerange(3, 99)"
+CROWD = """
+import os, time
+for _ in range(50):
+    if os.fork() == 0:
+        time.sleep(60)
+time.sleep(60)
+"""
+HOARDERS = """
+import os, time
+for _ in range(9):
+    if os.fork() == 0:
+        hoard = b"1" * 10**8
+        time.sleep(60)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("cell", "limits", "why"),
+    [
+        ("while True: pass", {"step": 1}, ""),  # it stops itself, or is ended on a busy machine
+        ("import time\ntime.sleep(1000)", {"step": 1}, "time"),
+        (DEAF, {"step": 1}, "time"),
+        ("import os\nos._exit(0)", {}, "died"),
+        (MUTE, {}, "died"),
+        (CROWD, {}, "processes"),
+        (HOARDERS, {"memory": 300 * 2**20}, "memory"),
+    ],
+)
+def test_a_cell_that_ends_the_box_costs_no_other(cell: str, limits: dict, why: str) -> None:
+    values, submission = ask(["x = 1", cell, "y = 2"], "x", "y", **limits)
+    assert values == [1, 2]
+    assert submission.stops[:1] == [why] or not why
+    assert [*submission.failed] == [1]
+
+
+def test_memory_of_one_process() -> None:
+    values, submission = ask(["x = bytearray(10**9)", "y = 2"], "x", "y", memory=300 * 2**20)
+    assert values == ["none", 2] and submission.failed[0].startswith("MemoryError")
+
+
+def test_a_long_answer_costs_no_other() -> None:
+    values, submission = ask(["x = 'x' * 10**7", "y = 2"], "x", "y")
+    assert values == ["none", 2] and submission.stops == ["answer"]
+
+
+def test_magics_run_and_output_is_dropped() -> None:
+    cells = ["%matplotlib inline\nx = !echo 3", "print('x' * 10**8)", "y = 2"]
+    values, submission = ask(cells, "x", "y")
+    assert values == [["3"], 2] and not submission.failed
+
+
+def test_nothing_is_left_running() -> None:
+    mark = f"recbook-left-{os.getpid()}"
+    cell = (
+        "import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', "
+        f"'import time; time.sleep(600) # {mark}'], start_new_session=True)"
+    )
+    ask([cell, "y = 2"], "y")
+    time.sleep(0.5)
+    assert not [p for p in psutil.process_iter(["cmdline"]) if mark in str(p.info["cmdline"])]
+
+
+def test_a_box_holds_no_secret() -> None:
+    cells = ["import os\nnames = list(os.environ)", "text = str(dict(os.environ))"]
+    (names, text), _ = ask(cells, "names", "text")
+    assert "HOME" in names and "a secret of the tests" not in text
+
+
+LOOK_AROUND = """
+import os, pathlib, socket, subprocess
+
+def tried(work):
+    try:
+        return work() or "done"
+    except OSError as error:
+        return type(error).__name__
+
+def call_service():
+    socket.socket(socket.AF_UNIX).connect(os.path.join(FOLDER, "service"))
+
+seen = "recbook" in os.listdir(os.path.dirname(KIT))
+kit = os.listdir(KIT)
+hidden = tried(pathlib.Path(FOLDER, "sheet.json").read_text)
+service = tried(call_service)
+wrote = tried(lambda: pathlib.Path(KIT).with_name("new").write_text("x"))
+home = tried(lambda: pathlib.Path.home().joinpath("new").write_text("x"))
+own = tried(lambda: pathlib.Path("new").write_text("x"))
+net = tried(lambda: socket.create_connection(("1.1.1.1", 53), timeout=3))
+processes = len([name for name in os.listdir("/proc") if name.isdigit()])
+mount = subprocess.run(["umount", KIT], capture_output=True).returncode > 0
+again = subprocess.run(["unshare", "-Urm", "umount", KIT], capture_output=True).returncode > 0
+"""
+
+
+@needs_isolation
+def test_disk_network_and_other_processes(tmp_path: Path) -> None:
+    (tmp_path / "sheet.json").write_text("{}")
+    (tmp_path / "below").mkdir()
+    expected = {
+        "seen": True,
+        "kit": [],
+        "hidden": "FileNotFoundError",
+        "service": "FileNotFoundError",
+        "wrote": "OSError",
+        "home": "OSError",
+        "own": 1,
+        "net": "OSError",
+        "processes": 1,
+        "mount": True,
+        "again": True,
+    }
+    cell = f"FOLDER, KIT = {str(tmp_path)!r}, {str(sandbox.HERE)!r}\n{LOOK_AROUND}"
+    with socket.socket(socket.AF_UNIX) as service:
+        service.bind(str(tmp_path / "service"))
+        service.listen()
+        hide = (tmp_path, tmp_path / "below", sandbox.HERE)
+        values, submission = ask([cell], *expected, hide=hide)
+    assert not submission.failed
+    assert dict(zip(expected, values, strict=True)) == expected
+
+
+@needs_isolation
+def test_a_disk_may_be_filled(tmp_path: Path) -> None:
+    cell = "for n in range(9): open(f'{n}', 'wb').write(b'x' * 10**7)"
+    values, submission = ask([cell, "y = 2"], "y", disk=20_000_000)
+    assert values == [2] and submission.failed[0].startswith("OSError")
+
+
+def test_without_namespaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "isolated", lambda: False)
+    values, submission = ask(["import os\nx = os.getcwd()", "1 / 0"], "x")
+    assert "recbook-box-" in values[0] and not Path(values[0]).exists()
+    assert [*submission.failed] == [1]
+
+
+def test_a_box_that_does_not_start_is_no_students_fault() -> None:
+    with pytest.raises(RuntimeError, match="give it more --memory"):
+        ask(["x = 1"], "x", memory=10**6)
