@@ -325,8 +325,41 @@ def test_hit_rate(candidate):
 
 
 # %% [markdown] role="instructor"
-# **What the bug does.** On MovieLens-100K, with the likes of all users as the score, the hit rate at 10
-# among 100 is measured with the scores as they are and with scores rounded to hundreds of likes,
-# by both functions. The interval is a bootstrap over users of the difference between them.
+# **What the bug does.** On MovieLens-100K the score of a film is its number of likes, as it is and
+# rounded to hundreds. For each user one hidden film is drawn, and 99 that the user has in no part. The
+# hit rate at 10 is measured by both functions; the interval is a bootstrap over users of the
+# difference between them. The cell below prints:
+#
+# ```text
+# likes: 0.553, mended 0.552, difference 0.001 (0.000 to 0.003)
+# hundreds of likes: 0.753, mended 0.526, difference 0.226 (0.203 to 0.249)
+# ```
+#
+# Where scores are counts of hundreds of people, ties are rare near the top, and the bug is worth
+# 0.001. Rounding then seems to win 0.2, and loses 0.026 by the mended function.
 
 # %% role="instructor"
+import numpy as np
+
+from recbook.data import load_movielens_100k, random_split, to_implicit
+from recbook.stats import bootstrap_interval
+
+ratings = to_implicit(load_movielens_100k().ratings, min_rating=3)
+split = random_split(ratings, test_size=0.2, val_size=0.0, seed=16)
+rng = np.random.default_rng(0)
+hidden = split.test.dense_rows(range(split.test.num_users)).numpy()
+known = split.train.dense_rows(range(split.train.num_users)).numpy()
+likes = known.sum(0)
+hundreds = [
+    [rng.choice(np.flatnonzero(row)), *rng.choice(np.flatnonzero(~(row | seen)), 99, replace=False)]
+    for row, seen in zip(hidden, known, strict=True)
+    if row.any()
+]
+for name, score in {"likes": likes, "hundreds of likes": likes // 100}.items():
+    each = [
+        [function([score[films].tolist()], [0], 10) for films in hundreds]
+        for function in (hit_rate, mended_hit_rate)
+    ]
+    low, high = bootstrap_interval(np.subtract(*each))
+    print(f"{name}: {np.mean(each[0]):.3f}, mended {np.mean(each[1]):.3f}, ", end="")
+    print(f"difference {np.subtract(*each).mean():.3f} ({low:.3f} to {high:.3f})")
