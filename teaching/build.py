@@ -20,6 +20,7 @@ from teaching.master import (
     FOLDER,
     IN_MASTER,
     IN_SOLUTION,
+    MARKS,
     Cell,
     Master,
     Part,
@@ -38,10 +39,10 @@ def without_solution(source: str) -> str:
     shown, within = [], False
     for line in source.splitlines():
         mark, indent = line.strip(), line[: len(line) - len(line.lstrip())]
-        if mark == "# BEGIN SOLUTION":
+        if mark == MARKS[0]:
             within = True
             shown += [indent + "..."] if indent else []
-        elif mark == "# END SOLUTION":
+        elif mark == MARKS[1]:
             within = False
         elif not within:
             shown.append(re.sub(r"^(\s*\w+ = ).*# SOLUTION$", r"\1...", line))
@@ -50,8 +51,8 @@ def without_solution(source: str) -> str:
 
 def with_solution(source: str) -> str:
     """A cell as the instructor gets it: without the marks."""
-    lines = [re.sub(r"\s*# SOLUTION$", "", line) for line in source.splitlines()]
-    return "\n".join(each for each in lines if not each.strip().endswith("N SOLUTION"))
+    lines = (re.sub(r"\s*# SOLUTION$", "", line) for line in source.splitlines())
+    return "\n".join(each for each in lines if each.strip() not in MARKS)
 
 
 def student(master: Master) -> NotebookNode:
@@ -179,7 +180,7 @@ def _part(part: Part, reference: Any) -> dict[str, Any]:
             given = copy.deepcopy(arguments)
             made["calls"].append([pack(each) for each in arguments])
             value = reference(*given) if callable(reference) else reference
-            made["expected"].append(pack(plain(value)))
+            made["expected"].append(None if part.check else pack(plain(value)))
     return made
 
 

@@ -12,11 +12,14 @@ from numbers import Real
 from typing import Any
 
 _LONGEST = 1_000_000  # items of an iterator
+_SIMPLE = (int, float, str, bool, type(None))
 _ARRAYS = ("tensor", "array", "interactions")
 
 
 def plain(value: Any) -> Any:
     """The same in numbers, texts, lists, sets and dicts."""
+    if type(value) in _SIMPLE:
+        return value
     kind = type(value).__name__
     if kind in ("Tensor", "Parameter"):
         value = value.detach().cpu().to_dense().tolist()
@@ -34,8 +37,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, Set):
         return {_fixed(plain(each)) for each in value}
     if isinstance(value, list | tuple | range | Iterator):
-        return [plain(each) for each in islice(value, _LONGEST)]
-    if value is None or isinstance(value, bool | int | float | str):
+        several = islice(value, _LONGEST)
+        return [each if type(each) in _SIMPLE else plain(each) for each in several]
+    if isinstance(value, int | float | str):
         return value
     if value is ...:  # a part without an answer
         return None
@@ -44,6 +48,8 @@ def plain(value: Any) -> Any:
 
 def pack(value: Any) -> Any:
     """``value`` as JSON has it; what JSON has no word for becomes an object with one name."""
+    if type(value) in _SIMPLE:
+        return value
     kind = type(value).__name__
     if kind == "Tensor":
         return {"tensor": [value.tolist(), str(value.dtype).removeprefix("torch.")]}
@@ -60,8 +66,8 @@ def pack(value: Any) -> Any:
     if isinstance(value, tuple):
         return {"tuple": [pack(each) for each in value]}
     if isinstance(value, list):
-        return [pack(each) for each in value]
-    if value is None or isinstance(value, bool | int | float | str):
+        return [each if type(each) in _SIMPLE else pack(each) for each in value]
+    if isinstance(value, int | float | str):
         return value
     raise TypeError(f"a {kind} cannot be handed on; give numbers, texts, lists, sets, dicts, ...")
 
@@ -75,7 +81,7 @@ def unpack(form: Any, arrays: bool = False) -> Any:
             does that: a few characters can ask for more memory than there is.
     """
     if isinstance(form, list):
-        return [unpack(each, arrays) for each in form]
+        return [each if type(each) in _SIMPLE else unpack(each, arrays) for each in form]
     if not isinstance(form, dict):
         return form
     [(word, content)] = form.items()
@@ -125,7 +131,7 @@ def same(got: Any, expected: Any, tolerance: float) -> bool:
         if not math.isfinite(expected):
             return math.isnan(expected) and math.isnan(got)
         return abs(got - expected) <= tolerance * max(1.0, abs(expected))
-    return type(got) in (type(None), bool, int, float, str) and bool(got == expected)
+    return type(got) in _SIMPLE and bool(got == expected)
 
 
 def _fixed(value: Any) -> Any:

@@ -152,13 +152,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--course", default="", help="needed where several have this homework")
     parser.add_argument("--out", type=Path, help="folder for the results")
     parser.add_argument("--jobs", type=int, default=2, help="submissions at a time")
-    for name, kind in (("seconds", float), ("step", float), ("memory", int)):
+    for name, kind in (("seconds", float), ("step", float), ("call", float), ("memory", int)):
         default = Limits._field_defaults[name]
         parser.add_argument(f"--{name}", type=kind, default=default, help=f"limit ({default:g})")
     given = parser.parse_args(arguments)
     path = find_sheet(re.sub(r"^(\d+)$", r"hw\1", given.homework), given.course)
     sheet = json.loads(path.read_text(encoding="utf-8"))
-    limits = Limits(given.seconds, given.step, given.memory)
+    limits = Limits(given.seconds, given.step, given.call, given.memory)
     out = given.out or path.parent / "graded"
     if not given.submissions.exists():
         raise SystemExit(f"there is no SUBMISSIONS={given.submissions}: name a folder or a zip")

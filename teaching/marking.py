@@ -1,6 +1,7 @@
 """Compare a submission's answers with what the reference gives."""
 
 import builtins
+import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -9,9 +10,8 @@ from teaching.master import Part
 
 Reply = Callable[[dict[str, Any]], dict[str, Any]]
 _NO_ANSWER = "`{}` has no answer so far: put yours in place of the dots."
-_STOPPED = "It was stopped:"
 _LIMITS = {
-    "StoppedError": "it took too long",
+    "StoppedError": "a call took too long",
     "time": "the notebook took too long",
     "memory": "it took too much memory",
     "processes": "it started too many processes",
@@ -59,22 +59,31 @@ def _judge_results(question: dict[str, Any], reply: Reply) -> list[str]:
     """For each part what is wrong with it, or nothing."""
     names: dict[str, Any] = {"Part": Part}
     exec(question.get("checks", ""), names)
-    told: list[str] = []
-    for part in question["parts"]:
-        if told and told[-1].startswith(_STOPPED):  # it would be stopped again
-            told.append(told[-1])
-        else:
-            told.append(_judge_part(question, part, names.get(part["check"]), reply))
-    return told
+    known: dict[str, dict[str, Any]] = {}
+
+    def ask(arguments: list[Any]) -> dict[str, Any]:
+        """Each call once, though several parts may be about it."""
+        name = json.dumps(arguments)
+        if name not in known:
+            asked = {"asks": question["asks"], "kind": question["kind"]}
+            known[name] = reply(asked | {"arguments": arguments})
+        return known[name]
+
+    return [
+        _judge_part(question["asks"], part, names.get(part["check"]), ask)
+        for part in question["parts"]
+    ]
 
 
 def _judge_part(
-    question: dict[str, Any], part: dict[str, Any], check: Callable[..., bool] | None, reply: Reply
+    asks: str,
+    part: dict[str, Any],
+    check: Callable[..., bool] | None,
+    ask: Callable[[list[Any]], dict[str, Any]],
 ) -> str:
-    asked = {"asks": question["asks"], "kind": question["kind"]}
     for arguments, expected in zip(part["calls"], part["expected"], strict=True):
-        got = reply(asked | {"arguments": arguments})
-        if wrong := _no_value(question["asks"], got):
+        got = ask(arguments)
+        if wrong := _no_value(asks, got):
             return wrong if "none" in got else f"{wrong} {part['hint']}"
         value: Any = got
         try:
@@ -88,7 +97,7 @@ def _judge_part(
         except Exception:  # whatever is not of the form that the task asks for
             fits = False
         if not fits:
-            return _NO_ANSWER.format(question["asks"]) if value is None else str(part["hint"])
+            return _NO_ANSWER.format(asks) if value is None else str(part["hint"])
         if got.get("changed"):
             return "The result is right, but it changed what it was given: work on a copy."
     return ""
@@ -119,7 +128,7 @@ def _no_value(asks: str, got: dict[str, Any]) -> str:
     if got.get("none") == "nothing":
         return f"`{asks}` returned nothing: put your code in place of the dots, end with return."
     if got.get("error") in _LIMITS:
-        return f"{_STOPPED} {_LIMITS[got['error']]}."
+        return f"It was stopped: {_LIMITS[got['error']]}."
     if "error" in got:
         line = got.get("line")
         place = f" in line {line} of `{asks}`" if isinstance(line, int) and 0 < line < 1000 else ""

@@ -19,6 +19,8 @@ FOLDER = Path(__file__).parent
 SHOWN = ("question", "answer", "check", "pipeline")
 #: roles of cells that only the instructor sees: in the solution, and nowhere but in the master
 IN_SOLUTION, IN_MASTER = ("instructor",), ("variant", "hidden", "right", "wrong", "candidate")
+#: what a solution stands between
+MARKS = ("# BEGIN SOLUTION", "# END SOLUTION")
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 _HEADING = re.compile(r"## Question \S+ (.+)\n+\*\*Outcome\.\*\* ((?:.+\n?)+)")
 
@@ -149,11 +151,14 @@ def _cell(path: Path, cell: Any) -> Cell:
 def _is_marked(source: str) -> bool:
     """Whether a cell marks what is its solution, in a way that can be taken out."""
     lines = [line.strip() for line in source.splitlines()]
-    marks = [line for line in lines if line in ("# BEGIN SOLUTION", "# END SOLUTION")]
+    marks = [line for line in lines if line in MARKS]
     ends = [line for line in lines if re.fullmatch(r"\w+ = .*  # SOLUTION", line)]
-    pairs = ["# BEGIN SOLUTION", "# END SOLUTION"] * (len(marks) // 2)
     several = [line for line in lines if re.search(r"# *(begin|end)? *solution", line, re.I)]
-    return bool(several) and marks == pairs and len(marks) + len(ends) == len(several)
+    return (
+        bool(several)
+        and marks == [*MARKS] * (len(marks) // 2)
+        and len(marks) + len(ends) == len(several)
+    )
 
 
 def _questions(path: Path, course: str, cells: list[Cell], drawn: dict[str, Any]) -> list[Question]:

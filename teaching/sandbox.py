@@ -48,8 +48,9 @@ class Limits(NamedTuple):
 
     Attributes:
         seconds: for the whole of it.
-        step: seconds of computing for one cell, or one call of a function; a busy machine takes
-            longer, and a step that waits is ended after four times as long.
+        step: seconds of computing for one cell; a busy machine takes longer, and a step that waits
+            is ended after four times as long.
+        call: the same for one call of a function.
         memory: bytes, of all its processes together.
         processes: how many there may be at once.
         disk: bytes that it may write.
@@ -58,6 +59,7 @@ class Limits(NamedTuple):
 
     seconds: float = 300.0
     step: float = 20.0
+    call: float = 5.0
     memory: int = 2 * 2**30
     processes: int = 32
     disk: int = 256 * 2**20
@@ -124,7 +126,13 @@ class Box:
             "RLIMIT_FSIZE": limits.disk,
             "RLIMIT_NOFILE": 256,
         }
-        self._start = {"cells": cells, "skip": sorted(skip), "seconds": limits.step, "limits": most}
+        self._start = {
+            "cells": cells,
+            "skip": sorted(skip),
+            "step": limits.step,
+            "call": limits.call,
+            "limits": most,
+        }
 
     def next_line(self, request: dict[str, Any] | None = None) -> dict[str, Any]:
         """Send a request, if any, and return the next line that the box writes.
@@ -137,7 +145,8 @@ class Box:
             to_send += json.dumps(each).encode() + b"\n" if each else b""
         self._start = {}
         # A box stops a step by itself where it can.
-        end = min(time.monotonic() + 4 * self._limits.step, self._end)
+        most = self._limits.call if request else self._limits.step
+        end = min(time.monotonic() + 4 * most, self._end)
         while b"\n" not in self._rest:
             self._watch(end)
             readable, writable, _ = select.select(

@@ -138,13 +138,13 @@ def main() -> None:
     _limit(start["limits"])
 
     def stop(number: int, frame: FrameType | None) -> None:
-        raise StoppedError(f"stopped after {start['seconds']} seconds")
+        raise StoppedError("it took too long")
 
     signal.signal(signal.SIGPROF, stop)
 
-    def timed(work: Callable[[], dict[str, Any]]) -> None:
+    def timed(limit: str, work: Callable[[], dict[str, Any]]) -> None:
         try:
-            signal.setitimer(signal.ITIMER_PROF, start["seconds"])
+            signal.setitimer(signal.ITIMER_PROF, start[limit])
             reply = work()
             signal.setitimer(signal.ITIMER_PROF, 0)
         except StoppedError:
@@ -153,13 +153,13 @@ def main() -> None:
         told.flush()
 
     answers = Answers(*_in_shell())
-    timed(lambda: {"ready": False})
+    timed("step", lambda: {"ready": False})
     for number, source in enumerate(start["cells"]):
         if number not in start["skip"]:
-            timed(lambda n=number, s=source: {"cell": n, "told": answers.run(s)})
-    timed(lambda: {"ready": True})
+            timed("step", lambda n=number, s=source: {"cell": n, "told": answers.run(s)})
+    timed("step", lambda: {"ready": True})
     for line in asked:
-        timed(lambda request=line: answers.reply(json.loads(request)))
+        timed("call", lambda request=line: answers.reply(json.loads(request)))
 
 
 if __name__ == "__main__":
