@@ -47,8 +47,8 @@ set_style()
 #
 # **Outcome.** You can say whose rows two layers bring to a node, and with which factor (chapter 5).
 #
-# Each node of the graph starts with a row of numbers of its own. Look at *{{last}}*, and fill in the
-# dict `my_reading`:
+# Each node of the graph starts with a row of numbers of its own. Look at *{{last}}*, and fill in
+# the dict `my_reading`:
 #
 # - `"forgets"`: two layers add up the neighbours' rows and forget a node's own, as (5.4) does
 #   without weights and ReLU. How many nodes' starting rows are in *{{last}}*'s embedding?
@@ -81,6 +81,7 @@ my_reading = {
 
 # %% question="3.1" role="check"
 assert set(my_reading) == {"forgets", "keeps", "returns", "factor"}, "my_reading has other keys"
+assert all(isinstance(value, int | float) for value in my_reading.values()), "numbers only"
 assert my_reading["forgets"] < my_reading["keeps"] <= 9, "who keeps more knows more, of nine nodes"
 assert 0 < my_reading["factor"] <= 1, "no number grows by (5.5) alone"
 print("The form is right.")
@@ -150,10 +151,10 @@ my_reading = my_reading | {"factor": A_norm[8].sum().item()}  # the way there al
 # $$e_v' = \sum_{w \in \mathcal{N}_v} a_{vw}\, e_w, \qquad a_{vw} = \frac{\exp(e_v^\top e_w)}{\sum_{w' \in \mathcal{N}_v} \exp(e_v^\top e_{w'})}.$$
 #
 # Write `my_attention(x, edge_index)`: `x` has a row for each node, `edge_index` the shape
-# (2, number of edges), senders above and receivers below. $\mathcal{N}_v$ are those who send to $v$,
-# so that an edge may lead one way only. A node to which nobody sends gets zeros. Dot products of 1,000
-# and -1,000 occur. A computer makes infinity and zero of their exponentials, and yet the shares
-# $a_{vw}$ are ordinary numbers between 0 and 1.
+# (2, number of edges), senders above and receivers below. $\mathcal{N}_v$ are those who send to
+# $v$, so that an edge may lead one way only. A node to which nobody sends gets zeros. Dot products
+# of 1,000 and -1,000 occur. A computer makes infinity and zero of their exponentials, and yet the
+# shares $a_{vw}$ are ordinary numbers between 0 and 1.
 
 
 # %% question="3.2" role="answer"
@@ -328,17 +329,17 @@ def my_attention(x, edge_index):
 #
 # **Outcome.** You can test what any layer must do without knowing what it computes (chapter 5).
 #
-# Someone hands you layers, not their code. A layer is a function of `x`, a tensor of floats with a row
-# of two numbers for each node, and of `edge_index`, senders above and receivers below; it gives a
-# tensor of the same shape as `x`. It may have any weights, keep a node's own row or not, divide by
-# degrees, multiply sender and receiver. A right layer keeps four promises:
+# Someone hands you layers, not their code. A layer is a function of `x`, a tensor of floats with a
+# row of two numbers for each node, and of `edge_index`, senders above and receivers below; it gives
+# a tensor of the same shape as `x`. It may have any weights, keep a node's own row or not, divide
+# by degrees, multiply sender and receiver. A right layer keeps four promises:
 #
 # 1. number the nodes otherwise, and each node still gets the same numbers;
-# 2. everybody who sends to a node has a say in its numbers: a right layer takes no maximum, and cuts
-#    nothing off at zero;
+# 2. everybody who sends to a node has a say in its numbers: a right layer takes no maximum, and
+#    cuts nothing off at zero;
 # 3. apart from these and from the node itself nobody has a say;
-# 4. an edge carries news from its sender to its receiver alone, and a graph may have edges that lead
-#    one way only.
+# 4. an edge carries news from its sender to its receiver alone, and a graph may have edges that
+#    lead one way only.
 #
 # Write `test_layer(layer)`, which raises an `AssertionError` where a promise is broken, and passes
 # every layer that keeps them all. `plain_layer` is one that does.
@@ -591,15 +592,15 @@ def test_layer(layer):  # a node may hear itself
 # **Outcome.** You can follow NGCF's formula for a node that was not there in training (chapter 6).
 #
 # NGCF is trained, and somebody comes who names a few films. Give the newcomer an embedding by (6.1)
-# and (6.4), without a gradient step: the newcomer's layer 0 is all zeros, and each film's layers stay
-# as they were. The newcomer's edges count in all degrees, so that a film which $d$ people had liked
-# has $d + 1$ now. No dropout, no biases.
+# and (6.4), without a gradient step: the newcomer's layer 0 is all zeros, and each film's layers
+# stay as they were. The newcomer's edges count in all degrees, so that a film which $d$ people had
+# liked has $d + 1$ now. No dropout, no biases.
 #
 # Write `my_newcomer(layers, degree, films, weights)`: `layers` is a list of $K$ tensors, the films'
-# layers 0 to $K - 1$, each with a row for each film; `degree` a list with the number of users of each
-# film before; `films` the list of the newcomer's films; `weights` a list of $K$ pairs
-# $(W_1, W_2)$, one for each layer. It returns the newcomer's final embedding, with $K + 1$ times as
-# many numbers as a layer has. LeakyReLU divides negative numbers by 100, as in chapter 6.
+# layers 0 to $K - 1$, each with a row for each film; `degree` a list with the number of users of
+# each film before; `films` the list of the newcomer's films; `weights` a list of $K$ pairs $(W_1,
+# W_2)$, one for each layer. It returns the newcomer's final embedding, with $K + 1$ times as many
+# numbers as a layer has. LeakyReLU divides negative numbers by 100, as in chapter 6.
 
 
 # %% question="3.4" role="answer"
@@ -790,11 +791,11 @@ def my_newcomer(layers, degree, films, weights):  # the last layer alone
 # **Outcome.** You can name a measurement that would show an explanation to be wrong (chapters 5
 # and 6).
 #
-# A team trains SAGE, the second encoder of (5.6), with 2 and with {{deep}} layers. On validation the
-# first has recall@20 of {{high}}, the second of {{low}}. "Over-smoothing", they write: "with
-# {{deep}} layers all embeddings look alike." They have measured nothing else. Explain in at most 200
-# words what you would measure to find out whether they are right, which result would speak against
-# them, what else could lower the recall, and how you would tell one from the other.
+# A team trains SAGE, the second encoder of (5.6), with 2 and with {{deep}} layers. On validation
+# the first has recall@20 of {{high}}, the second of {{low}}. "Over-smoothing", they write: "with
+# {{deep}} layers all embeddings look alike." They have measured nothing else. Explain in at most
+# 200 words what you would measure to find out whether they are right, which result would speak
+# against them, what else could lower the recall, and how you would tell one from the other.
 
 # %% [markdown] question="3.5" role="answer"
 # **Your answer to question 3.5.** Write here, in place of this sentence.
@@ -804,26 +805,27 @@ def my_newcomer(layers, degree, films, weights):  # the last layer alone
 #
 # | points | the answer |
 # |---|---|
-# | 8 | measures likeness on the *trained* models' final embeddings, for both depths, users and films apart (mean cosine, or the share of squares that is not of the form $\sqrt{d_v}$ times one vector), or shows that the lists come near to popularity's; names a result that would refuse the explanation; names a rival with a measurement that tells it apart, such as twice the weights and a lower training loss (overfitting), a training loss that stays higher (harder to train), a penalty and a learning rate chosen for 2 layers, or one seed |
+# | 8 | measures likeness on the *trained* models' final embeddings, for both depths, users and films apart (mean cosine, or the share of squares that is not of the form $\sqrt{d_v}$ times one vector), or shows that the lists come near to popularity's; names a result that would refuse the explanation; names a rival with a measurement that tells it apart, such as more weights and a lower training loss (overfitting), a training loss that stays higher (harder to train), a penalty and a learning rate chosen for 2 layers, or one seed |
 # | 5 | names a measurement of likeness and what it should show, and a rival without a way to tell them apart; or measures without training only |
 # | 2 | says that depth smooths, as chapter 5 shows, or lists other causes, and measures nothing that could refuse anything |
 # | 0 | agrees, or proposes more layers or another model |
 #
-# A complete answer need not know that SAGE keeps its own row, which works against smoothing, so that
-# the first step is to doubt; one that says so and measures deserves all points.
+# A complete answer need not know that SAGE keeps its own row, which works against smoothing, so
+# that the first step is to doubt; one that says so and measures deserves all points.
 #
 # **Sample answer, 8 points.** I would take the final embeddings of both trained models and compute
-# the mean cosine between different users, and that between different films. If the deep model's are not
-# clearly higher, with several seeds, over-smoothing is refused; the same if its lists share no more
-# films with the popularity list than the shallow model's. SAGE keeps each node's own row, and its
-# matrices may undo what propagation smooths, so chapter 5's curve for untrained propagation proves
-# nothing here. A rival: each layer adds two matrices, and both models have one penalty. If the deep
-# model's training loss is *lower* while validation is worse, it overfits, and a stronger penalty,
-# chosen on validation for each depth, should close the gap. If its training loss is *higher*, it is
-# harder to train, and a lower learning rate or more epochs should help. To separate depth from
-# weights I would also train bare propagation at both depths: it smooths more and has no weights. And
-# one run of each says little: I would train five seeds and give the gap its interval.
+# the mean cosine between different users, and that between different films. If the deep model's are
+# not clearly higher, with several seeds, over-smoothing is refused; the same if its lists share no
+# more films with the popularity list than the shallow model's. SAGE keeps each node's own row, and
+# its matrices may undo what propagation smooths, so chapter 5's curve for untrained propagation
+# proves nothing here. A rival: each layer adds two matrices, and both models have one penalty. If
+# the deep model's training loss is *lower* while validation is worse, it overfits, and a stronger
+# penalty, chosen on validation for each depth, should close the gap. If its training loss is
+# *higher*, it is harder to train, and a lower learning rate or more epochs should help. To separate
+# depth from weights I would also train bare propagation at both depths: it smooths more and has no
+# weights. And one run of each says little: I would train five seeds and give the gap its interval.
 #
-# **Sample answer, 2 points.** Chapter 5 shows that after six propagations the cosine of two users is
-# 0.99. With {{deep}} layers everything has been averaged many times, so the lists become popularity.
-# It could also be overfitting or bad luck with the seed. One should use fewer layers or LightGCN.
+# **Sample answer, 2 points.** Chapter 5 shows that after six propagations the cosine of two users
+# is 0.99. With {{deep}} layers everything has been averaged many times, so the lists become
+# popularity. It could also be overfitting or bad luck with the seed. One should use fewer layers or
+# LightGCN.
