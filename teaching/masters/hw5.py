@@ -107,6 +107,7 @@ my_reading = {
 # %% question="5.1" role="check"
 keys = {"softmax", "softmax and large batch", "one at a time"}
 assert set(my_reading) == keys, "my_reading has other keys"
+assert ... not in my_reading.values(), "a value is still missing"
 assert abs(my_reading["softmax"]) < 0.1, "what a change brings is a difference of two recalls"
 assert my_reading["one at a time"] > 0.2, "what is expected is a recall, not a gain"
 print("The form is right.")
@@ -352,8 +353,8 @@ def my_weighted_ease(x, weight, reg):
 # embeddings as the rows of $P$ and the films' as the rows of $Q$, the two small matrices $P^\top P$
 # and $Q^\top Q$ say enough. Write `my_error(shown, user_gram, item_gram, alpha0)`, which returns
 #
-# $$\sum_{(u,i) \in \mathcal{O}} \left( 1 - e_u^\top e_i \right)^2
-# + \alpha_0 \sum_{u,i} \left( e_u^\top e_i \right)^2,$$
+# $$\sum_{(u,i) \in \mathcal{O}} \left( 1 - e_u^\top e_i \right)^2 +
+# \alpha_0 \sum_{u,i} \left( e_u^\top e_i \right)^2,$$
 #
 # where `shown` is the list of the scores $e_u^\top e_i$ of the train interactions, and `user_gram`
 # and `item_gram` are the arrays $P^\top P$ and $Q^\top Q$.

@@ -436,13 +436,21 @@ def hidden(rng, drawn):
             rows.append([float(d) for d in degree] if by_degree else row)
         return rows, seen, hidden, degree
 
+    def in_turn():
+        """One user; others' films score highest, then of one degree seen, hidden, other films."""
+        films = rng.sample(range(12), 12)
+        row = [0.0] * 12
+        for place, film in enumerate(films):
+            row[film] = round(12 - place + rng.random() / 2, 6)
+        degree = [5 if film in films[:3] else 3 for film in range(12)]
+        return [row], [{*films[3:5]}], [{*films[5:8]}], degree
+
     def alone(score):
         """One user; of the two hidden films the first has a degree that no other film has."""
         films, degree = rng.sample(range(10), 10), [3] * 10
-        row = [round(0.1 + rng.random(), 6) for _ in films]
-        low, second, high = sorted(row[film] for film in films[:3])
-        row[films[0]], row[films[1]] = score, second
-        row[films[8]], row[films[9]] = low, high
+        row = [value / 1000 for value in rng.sample(range(100, 1100), 10)]
+        row[films[0]] = score
+        row[films[1]] = sorted(row[film] for film in films[5:])[2] + 1e-4  # it wins three of five
         for n, film in enumerate([films[0], *films[2:5]]):
             degree[film] = 7 + n
         return [row], [{*films[2:5]}], [{*films[:2]}], degree
@@ -474,7 +482,7 @@ def hidden(rng, drawn):
             "who is a rival",
             2,
             "Films that the user has in train, or that are hidden as well, are no rivals.",
-            [case(1, 4, 6), case(1, 5, 5)],
+            [case(1, 4, 6), case(1, 5, 5), in_turn()],
         ),
         Part(
             "no rival",
@@ -810,6 +818,7 @@ my_bill = {
 # %% question="6.5" role="check"
 keys = {"tables", "graph", "messages", "EASE", "users at once", "seconds"}
 assert set(my_bill) == keys, "my_bill has other keys"
+assert ... not in my_bill.values(), "a value is still missing"
 assert all(value > 0 for value in my_bill.values()), "each value is a number above 0"
 assert my_bill["messages"] > my_bill["graph"], "a message has a number for each dimension"
 print("The form is right.")
