@@ -25,7 +25,8 @@ KINDS = ("exercises", "homework", "hunts")
 _TASK = re.compile(r"### Exercise [\d.]+\n\n\*.+?, (\d+) minutes\.\*")
 _NO_PROSE = re.compile(r"^## References.*|^\[badge\]:.*?$", re.DOTALL | re.MULTILINE)
 _AIMS = re.compile(r"After this chapter you can\n\n((?:\d+\. .+\n)+)")
-_NAMED = re.compile(r"\(chapters?\s([\d,\sand]+)\)")  # in a task's outcome
+_OUTCOME = re.compile(r"\*\*Outcome\.\*\* (?:.+\n?)+")
+_NAMED = re.compile(r"\bchapters?\s((?:[\d,]|\s|and)+)")
 
 
 class Chapter(NamedTuple):
@@ -81,14 +82,12 @@ class Task(NamedTuple):
 def questions_of(master: Path) -> dict[str, Task]:
     """A master's questions, by id."""
     cells = jupytext.reads(master.read_text(encoding="utf-8"), "py:percent").cells
-    return {
-        cell.metadata["question"]: Task(
-            cell.metadata["minutes"],
-            [int(n) for some in _NAMED.findall(cell.source) for n in re.findall(r"\d+", some)],
-        )
-        for cell in cells
-        if "minutes" in cell.metadata
-    }
+    tasks = {}
+    for cell in (cell for cell in cells if "minutes" in cell.metadata):
+        named = " ".join(_NAMED.findall("".join(_OUTCOME.findall(cell.source))))
+        chapters = [int(number) for number in re.findall(r"\d+", named)]
+        tasks[cell.metadata["question"]] = Task(cell.metadata["minutes"], chapters)
+    return tasks
 
 
 def homework() -> dict[str, Task]:

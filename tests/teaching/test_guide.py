@@ -37,7 +37,7 @@ def rows(start: str) -> list[list[str]]:
 def minutes(cell: str) -> int:
     """The minutes of a cell's items, each compared with what it names."""
     whole = 0
-    for item in filter(None, cell.split("; ")):
+    for item in filter(None, re.split("; |<br>", cell)):
         found = ITEM.match(item)
         assert found, f"{item!r} says no minutes"
         kind, first, last, said = found.groups()
@@ -88,7 +88,7 @@ def test_nothing_comes_twice_or_before_its_chapter(plan: str) -> None:
     hunts = read = 0
     for _, before, there, after, *_ in rows(plan)[:-1]:
         read = max([read, *map(int, re.findall(r"reading (\d+)", before))])
-        new = re.findall(r"((exercise|homework) (\d+)[.\d]*)", f"{there}; {after}")
+        new = re.findall(r"((exercise|homework) (\d+)[.\d]*)", f"{there} {after}")
         for name, kind, number in new:
             assert (int(number) if kind == "exercise" else 2 * int(number)) <= read, name
         given += [name for name, *_ in new]
