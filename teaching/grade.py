@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 from teaching import submissions
 from teaching.build import DIST
 from teaching.marking import known_error, mark_answers
-from teaching.master import FOLDER
+from teaching.master import FOLDER, master_folders
 from teaching.reports import Graded, key, store, stored, write_reports
 from teaching.sandbox import Limits, Submission, isolated
 from teaching.submissions import Found, Notebook
@@ -59,7 +59,8 @@ def grade_all(
     kit = [path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.py"))]
     whole = json.dumps([sheet, limits, isolated(), kit], sort_keys=True).encode()
     found = submissions.find(folder)
-    hidden = [FOLDER, FOLDER.parent / "tests", FOLDER.parent / ".git", folder, out, *hide]
+    root = FOLDER.parent
+    hidden = [FOLDER, root / "tests", root / ".git", *master_folders(), folder, out, *hide]
 
     def one(each: Found) -> Graded:
         hashed = hashlib.sha256(whole)

@@ -3,9 +3,11 @@
 README.md says how a master is written. Reading one draws the course's numbers and puts them in.
 """
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from pprint import pformat
 from typing import Any, NamedTuple
@@ -15,6 +17,8 @@ import jupytext
 from teaching.variants import generator
 
 FOLDER = Path(__file__).parent
+#: names a folder with masters of the instructor's own
+OWN = "RECBOOK_TEACHING_MASTERS"
 #: roles of cells that a student's notebook has; without a role a cell is shown, too
 SHOWN = ("question", "answer", "check", "pipeline")
 #: roles of cells that only the instructor sees: in the solution, and nowhere but in the master
@@ -95,6 +99,12 @@ def all_bugs() -> list[str]:
     return sorted(path.stem for path in (FOLDER / "bugs").glob("*.py"))
 
 
+def master_folders() -> list[Path]:
+    """Where homework is looked for: ours, and the instructor's own, which goes before."""
+    own = os.environ.get(OWN)
+    return [FOLDER / "masters", *([Path(own)] if own else [])]
+
+
 def master_path(name: str, course: str) -> Path:
     """The file behind ``hw3``, or behind ``hunt2``, the second bug that this course draws."""
     if number := re.fullmatch(r"hunt(\d+)", name):
@@ -103,18 +113,16 @@ def master_path(name: str, course: str) -> Path:
             raise SystemExit(f"there is no {name}: there are hunts 1 to {len(bugs)}")
         generator(course, "bugs").shuffle(bugs)
         return FOLDER / "bugs" / f"{bugs[int(number[1]) - 1]}.py"
-    path = FOLDER / "masters" / f"{name}.py"
-    if not path.is_file():
-        have = sorted(each.stem for each in path.parent.glob("*.py"))
-        raise SystemExit(f"there is no homework {name}, expected one of {', '.join(have)}")
-    return path
+    have = {path.stem: path for place in master_folders() for path in place.glob("*.py")}
+    if name not in have:
+        raise SystemExit(f"there is no homework {name}, expected one of {', '.join(sorted(have))}")
+    return have[name]
 
 
 def read_master(name: str, course: str, path: Path | None = None) -> Master:
     """The master of ``hw1`` or ``hunt2`` with the numbers of a course."""
     path = path or master_path(name, course)
-    notebook = jupytext.reads(path.read_text(encoding="utf-8"), "py:percent")
-    raw = [_cell(path, cell) for cell in notebook.cells]
+    raw = _cells(path, path.read_text(encoding="utf-8"))
     drawn: dict[str, Any] = {}
     for cell in raw:
         if cell.role == "variant":
@@ -130,6 +138,12 @@ def read_master(name: str, course: str, path: Path | None = None) -> Master:
         question.cells = [cell for cell in cells if cell.question == question.id]
     title = next(cell.source for cell in cells if cell.kind == "markdown").splitlines()[0]
     return Master(name, course, path, title.lstrip("# "), cells, questions)
+
+
+@cache
+def _cells(path: Path, text: str) -> list[Cell]:
+    """A master's cells before anything is drawn; twenty courses read each."""
+    return [_cell(path, cell) for cell in jupytext.reads(text, "py:percent").cells]
 
 
 def _cell(path: Path, cell: Any) -> Cell:

@@ -18,7 +18,7 @@ from teaching import master as masters
 from teaching.build import student, with_solution, without_solution
 from teaching.forms import pack, plain, same, unpack
 from teaching.marking import mark_answers
-from teaching.master import Master, all_bugs, master_path, read_master
+from teaching.master import OWN, Master, all_bugs, master_path, read_master
 from teaching.variants import SECRET, folder_name, generator, tag
 from teaching.worker import Answers
 
@@ -231,7 +231,7 @@ def test_courses(monkeypatch: pytest.MonkeyPatch) -> None:
         tag("A")
 
 
-def test_hunts_are_drawn_by_course(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_masters_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bugs = [f"bug{n}" for n in range(10)]
     monkeypatch.setattr(masters, "all_bugs", lambda: list(bugs))
     order = {
@@ -242,6 +242,9 @@ def test_hunts_are_drawn_by_course(monkeypatch: pytest.MonkeyPatch) -> None:
         master_path("hunt11", "A")
     with pytest.raises(SystemExit, match="there is no homework hw99, expected one of hw1"):
         master_path("hw99", "A")
+    (tmp_path / "hw9.py").write_text(QUESTION)
+    monkeypatch.setenv(OWN, str(tmp_path))
+    assert master_path("hw9", "A") == tmp_path / "hw9.py" and master_path("hw1", "A").is_file()
     with pytest.raises(SystemExit, match="COURSE is empty"):
         master_path("hunt1", " ")
 

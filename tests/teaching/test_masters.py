@@ -18,12 +18,22 @@ import pytest
 
 from teaching.build import run, sheet, solution, student, write
 from teaching.marking import Mark, mark_answers
-from teaching.master import FOLDER, IN_MASTER, IN_SOLUTION, Cell, Master, Question, read_master
+from teaching.master import (
+    FOLDER,
+    IN_MASTER,
+    IN_SOLUTION,
+    Cell,
+    Master,
+    Question,
+    master_folders,
+    read_master,
+)
 from teaching.variants import SECRET, generator
 from teaching.worker import Answers
 
 COURSES = [f"Graphs, group {number}" for number in range(1, 21)]
-MASTERS = sorted([*FOLDER.glob("masters/*.py"), *FOLDER.glob("bugs/*.py")])
+FOLDERS = [FOLDER / "bugs", *master_folders()]
+MASTERS = sorted(path for folder in FOLDERS for path in folder.glob("*.py"))
 WRONG_ANSWERS, BLANK_SHARE = 5, 0.1
 
 
@@ -156,3 +166,16 @@ def test_two_names_differ_and_one_repeats(path: Path, tmp_path: Path) -> None:
     assert all(first[name] != other[name] for name in first)
     parts = [json.loads(each["autograder.json"])["questions"] for each in (first, other)]
     assert parts[0] != parts[1], "the hidden cases are the same in both courses"
+
+
+def test_the_guides_homework(tmp_path: Path) -> None:
+    guide = (FOLDER / "README.md").read_text()
+    [text] = re.findall(r"```python\n(# %% \[markdown\]\n.*?)```", guide, re.DOTALL)
+    path = tmp_path / "hw7.py"
+    path.write_text(text)
+    test_right_and_wrong_answers(path)
+    test_blank_file(path)
+    test_students_get_no_solution_test_or_seed(path)
+    test_two_names_differ_and_one_repeats(path, tmp_path)
+    [question] = read(path, "A").questions
+    assert len(question.sources("wrong")) >= WRONG_ANSWERS
