@@ -19,6 +19,8 @@ unexport JUPYTER_PATH MPLBACKEND  # chapters run in .venv's kernel and draw inli
 TWO := -n 2 --dist worksteal
 UNIT := $(TWO) --ignore=tests/site --ignore=tests/teaching
 LONG = $(filter book/04% book/05% book/06% book/07% book/08% book/09% book/11% book/16% book/21%,$(CHAPTERS))  # these train: begin with them
+# Two chapters at a time, the long ones first.
+COMPARE = -m pytest -v -n 2 --dist loadfile --no-loadscope-reorder -p tools.notebook_check --nbval $(LONG) $(filter-out $(LONG),$(CHAPTERS))
 # tools.source_links is an extension of the site, wherever its configuration lies.
 BUILD := PYTHONPATH="$(CURDIR)" jupyter-book build . --all -W -n --keep-going
 
@@ -43,7 +45,7 @@ endef
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help book test lint unit notebooks colab execute render site-test bench results address format constraints clean \
+.PHONY: help book test lint unit notebooks colab execute render site-test bench results release slides address format constraints clean \
 	assign grade teaching-test test-oldest test-newest colab-versions coverage mutants
 
 help:  ## list what can be made
@@ -55,7 +57,7 @@ book: $(STAMP)  ## execute every chapter on the real data, then render the site
 	$(BUILD) --config _build/_config.yml
 	$(call finish,The book is built)
 
-test: lint coverage teaching-test colab $(if $(CHROMIUM),site-test)  ## all that CI checks; the site where there is a Chromium
+test: lint coverage teaching-test notebooks $(if $(CHROMIUM),site-test)  ## all that CI checks; the site where there is a Chromium
 
 lint: $(STAMP)  ## formatting, lint and types
 	.venv/bin/ruff format --check .
@@ -74,22 +76,24 @@ mutants: $(STAMP)  ## plant small faults in the package and see which the unit t
 	$(PY) -m tools.mutants $(MODULE)
 
 notebooks: $(STAMP)  ## execute chapters and compare with their outputs [CHAPTER=07]
-	$(PY) -m pytest -v -p tools.notebook_check --nbval --nbval-current-env $(CHAPTERS)
+	$(PY) $(COMPARE)
 
-colab: $(STAMP)  ## the same from a wheel in a new environment, as in Colab, two chapters at a time
-	$(PY) -m tools.bare _build/bare
-	$(PY) -m pytest -v -n 2 --dist loadfile --no-loadscope-reorder -p tools.notebook_check --nbval --bare _build/bare $(LONG) $(filter-out $(LONG),$(CHAPTERS))
+colab: $(STAMP)  ## the same as in Colab: its versions but of torch and Python, no checkout [CHAPTER=07]
+	$(PY) -m tools.bare _build/colab
+	$(PY) $(COMPARE) --bare _build/colab
+
+colab-versions: $(STAMP)  ## the same with Colab's torch and Python, too [CHAPTER=07]
+	@$(call check-python,$(call named,python3.13))
+	$(call named,python3.13) -m tools.bare _build/colab-versions --torch
+	$(PY) $(COMPARE) --bare _build/colab-versions
 
 # Old libraries that meet newer ones of their own warn of what is deprecated there.
 test-oldest:  ## unit tests with the lowest version of every range [PYTHON=python3.12]
 	$(call in-versions,oldest,$(call named,python3.11)) -m pytest $(UNIT) -W ignore::DeprecationWarning
 
-test-newest:  ## unit tests with the newest version of every range [PYTHON=python3.13]
+test-newest:  ## unit tests and chapters with the newest version of every range [PYTHON=python3.13]
 	$(call in-versions,newest,$(PYTHON)) -m pytest $(UNIT)
-
-# Colab's old jupyter_client warns in the process that compares; what a chapter warns of is an output.
-colab-versions:  ## execute chapters with Colab's versions and compare [CHAPTER=07]
-	$(call in-versions,colab,$(call named,python3.13)) -m pytest -v -W default -p tools.notebook_check --nbval --nbval-current-env $(CHAPTERS)
+	PATH="$(CURDIR)/.venv-newest/bin:$$PATH" .venv-newest/bin/python $(COMPARE)
 
 execute: $(STAMP)  ## for authors: execute chapters in place and store the outputs [CHAPTER=07]
 	$(PY) -m tools.execute $(CHAPTERS)
@@ -125,6 +129,15 @@ bench: $(STAMP)  ## compare speeds and memory on an idle machine, and store the 
 results: $(STAMP)  ## make the ledger again: every figure that the book quotes [EXPERIMENT=original]
 	TQDM_DISABLE= $(PY) -m experiments --jobs 2 $(EXPERIMENT)
 	$(PY) -m tools.status_page
+	$(PY) -m tools.landing_pictures
+
+release: $(STAMP)  ## build wheel and source distribution into dist, and check them [TAG=v1.2.3]
+	@rm -rf dist
+	$(PY) -m build --outdir dist
+	$(PY) -m tools.release dist $(TAG)
+
+slides: $(STAMP)  ## a chapter's slides, HTML and PDF, from its figures and headings [CHAPTER=07]
+	@$(PY) -m teaching.slides $(CHAPTER)
 
 address: $(STAMP)  ## move badges, first cells and links to a fork URL=https://github.com/you/fork
 	@$(PY) -m tools.address "$(URL)"
@@ -138,11 +151,11 @@ constraints: $(STAMP)  ## pin what .venv holds
 	@mv constraints.new constraints.txt
 
 clean:  ## remove what was built, and the environment
-	rm -rf _build .venv .venv-* build *.egg-info
+	rm -rf _build .venv .venv-* build dist *.egg-info
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(call check-python,$(PYTHON))
 	$(PYTHON) -m venv .venv
 	$(PY) -m pip install -c constraints.txt -e '.[book,dev]'
-	TQDM_DISABLE= $(PY) -c 'from recbook.data import load_movielens_100k; print("MovieLens-100K is in", load_movielens_100k().folder)'
+	env -u TQDM_DISABLE $(PY) -c 'from recbook.data import load_movielens_100k; print("MovieLens-100K is in", load_movielens_100k().folder)'
 	@touch $@

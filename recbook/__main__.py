@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -27,6 +28,10 @@ EXAMPLES = """examples:
   recbook evaluate films.safetensors
   recbook recommend films.safetensors --user ann --user 42 -k 5
   recbook train ease --ratings visits.csv --out visits.safetensors
+
+The tab key completes all of it in a shell that was told so, e.g. in ~/.bashrc:
+  pip install argcomplete
+  eval "$(register-python-argcomplete recbook)"
 """
 MODELS = {  # and the class of each
     "lightgcn": "LightGCN", "mf": "MatrixFactorization", "ngcf": "NGCF", "popularity": "Popularity",
@@ -38,7 +43,12 @@ FAULTS = (ValueError, TypeError, OSError, RuntimeError, ImportError, ArithmeticE
 
 def run_command(given: Sequence[str] | None = None) -> int:
     """Run a command: 0 where it went well, 1 where it could not be done; argparse ends with 2."""
-    args = parser().parse_args(given)
+    top = parser()
+    if "_ARGCOMPLETE" in os.environ:  # a shell whose tab key was pressed
+        import argcomplete
+
+        argcomplete.autocomplete(top)
+    args = top.parse_args(given)
     try:
         found = args.run(args)
         text = json.dumps(found, indent=2, default=str) if args.json else as_text(found)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,6 @@ from typing import Any
 import pandas as pd
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from recbook import checkpoint as checkpoints
 from recbook.checks import check_device, check_path
@@ -25,6 +23,7 @@ from recbook.graph import train_adjacency
 from recbook.losses import bpr_loss, l2_penalty, softmax_loss_in_blocks
 from recbook.memory import check_memory, keep_freed_memory
 from recbook.models.base import EmbeddingModel
+from recbook.progress import progress
 from recbook.recipes import check_training, first_embeddings, recipe, suit
 from recbook.sampling import TripletSampler
 from recbook.threads import threads_beside_others
@@ -159,17 +158,17 @@ def train(
     run = _Run(model, split, settings, where)
     if path is not None:
         run.resume(path)
-    quiet = "TQDM_DISABLE" in os.environ  # which the notebook's bar does not look at by itself
     done, total = len(run.rows), settings["epochs"]
-    left = range(done + 1, total + 1)
-    with tqdm(left, "epoch", initial=done, total=total, leave=False, disable=quiet) as bar:
+    left, what = range(done + 1, total + 1), f"epoch on {run.device.type}"
+    with progress(left, what, every=0, initial=done, total=total) as bar:
         for epoch in bar:
             if run.is_over():
                 break
             row = run.train_epoch(epoch)
             if split.val is not None:
                 row |= run.validate(epoch)
-                bar.set_postfix(loss=f"{row['loss']:.3f}", recall=f"{row['recall']:.3f}")
+            shown = {name: f"{row[name]:.3f}" for name in ("loss", "recall") if name in row}
+            bar.set_postfix(shown, refresh=False)
             run.rows.append(row)
             if path is not None:
                 run.save(path)

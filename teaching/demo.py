@@ -2,7 +2,6 @@
 
 import argparse
 import copy
-import sys
 from pathlib import Path
 
 import nbformat
@@ -121,4 +120,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

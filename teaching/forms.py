@@ -13,6 +13,7 @@ from typing import Any
 
 _LONGEST = 1_000_000  # items of an iterator
 _SIMPLE = (int, float, str, bool, type(None))
+_MOST_KEYS = 10_000  # of a set or dict: more could be chosen so that each meets all the others
 _ARRAYS = ("tensor", "array", "interactions")
 
 
@@ -85,6 +86,8 @@ def unpack(form: Any, arrays: bool = False) -> Any:
     if not isinstance(form, dict):
         return form
     [(word, content)] = form.items()
+    if word in ("dict", "counter", "set") and len(content) > _MOST_KEYS:
+        raise ValueError(f"a {word} of {len(content):,} elements")
     if word in _ARRAYS and arrays:
         return _array(word, content)
     if word in ("dict", "counter"):

@@ -161,6 +161,7 @@ def main(arguments: list[str] | None = None) -> None:
     sheet = json.loads(path.read_text(encoding="utf-8"))
     limits = Limits(given.seconds, given.step, given.call, given.memory)
     out = given.out or path.parent / "graded"
+    given.submissions = given.submissions.expanduser()
     if not given.submissions.exists():
         raise SystemExit(f"there is no SUBMISSIONS={given.submissions}: name a folder or a zip")
     if Path(sys.prefix).resolve().is_relative_to(given.submissions.resolve()):

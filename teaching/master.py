@@ -26,7 +26,7 @@ IN_SOLUTION, IN_MASTER = ("instructor",), ("variant", "hidden", "right", "wrong"
 #: what a solution stands between
 MARKS = ("# BEGIN SOLUTION", "# END SOLUTION")
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
-_HEADING = re.compile(r"## Question \S+ (.+)\n+\*\*Outcome\.\*\* ((?:.+\n?)+)")
+_HEADING = re.compile(r"## Question \S+ ([^{\n]+)\n+\*\*Outcome\.\*\* ((?:[^{\n]+\n?)+)")
 
 
 class Part(NamedTuple):

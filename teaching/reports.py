@@ -17,10 +17,13 @@ from teaching.submissions import Found
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<style>body {{ font: 16px/1.5 sans-serif; max-width: 50em; margin: 2em auto; padding: 0 1em }}
+<style>:root {{ color-scheme: light dark }}
+body {{ font: 16px/1.5 sans-serif; max-width: 50em; margin: 2em auto; padding: 0 1em }}
+h1 {{ font-size: 1.5em }} h2 {{ font-size: 1.2em }}
 table {{ border-collapse: collapse; width: 100% }}
-th, td {{ text-align: left; vertical-align: top; padding: .3em .8em .3em 0;
-border-top: 1px solid #ccc }} pre {{ white-space: pre-wrap }}</style></head>
+td {{ vertical-align: top; padding: .3em .8em .3em 0; border-top: 1px solid #888 }}
+td:nth-child(1) {{ width: 30% }} td:nth-child(2) {{ width: 4em; white-space: nowrap }}
+pre {{ white-space: pre-wrap }}</style></head>
 <body><h1>{title}</h1>
 {body}
 </body></html>
@@ -110,13 +113,19 @@ def write_reports(everyone: Sequence[Graded], sheet: dict[str, Any], out: Path) 
 
 def feedback(graded: Graded, sheet: dict[str, Any], hand: dict[str, float]) -> str:
     """A student's page: what was asked for, what it got, and why not all."""
-    told = [f"<p>{html.escape(graded.name or graded.id)}: {html.escape(graded.status)}.</p>"]
+    given = [_points(graded, question, hand) for question in sheet["questions"]]
+    out_of = [question["points"] for question in sheet["questions"]]
+    later = sum(most for got, most in zip(given, out_of, strict=True) if got is None)
+    total = f"{sum(filter(None, given)):g} of {sum(out_of) - later} points"
+    total += f", and up to {later} more from the person who reads your text" if later else ""
+    who = html.escape(graded.name or graded.id)
+    told = [f"<p>{who}: {total}. Status: {html.escape(graded.status)}.</p>"]
     told += [f"<p>{html.escape(each)}</p>" for each in graded.stopped]
     for number, question in _by_id(sheet).items():
         points = _points(graded, question, hand)
-        got = "a person reads this one" if points is None else f"{points:g}"
-        heading = f"Question {number} {question['title']}"
-        told.append(f"<h2>{html.escape(heading)}: {got} of {question['points']} points</h2>")
+        got = f"{points:g} of" if points is not None else "not read yet,"
+        heading = f"Question {number} {question['title']}: {got} {question['points']} points"
+        told.append(f"<h2>{html.escape(heading)}</h2>")
         marks = [each for each in graded.marks if each.question == number and not each.by_hand]
         lines = (
             f"<tr><td>{html.escape(mark.title)}</td><td>{mark.points} of {mark.out_of}</td>"

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -180,10 +181,8 @@ class Box:
             return
         self._watched, memory, processes = time.monotonic(), 0, self._processes()
         for process in processes:
-            try:
+            with suppress(psutil.Error):
                 memory += process.memory_info().rss
-            except psutil.Error:
-                continue
         if memory > self._limits.memory:
             raise StoppedError("memory")
         if len(processes) > self._limits.processes:
@@ -198,13 +197,15 @@ class Box:
     def close(self) -> None:
         """End all its processes, and remove what it wrote."""
         several = self._processes()
-        os.killpg(self._process.pid, signal.SIGKILL)
+        with suppress(OSError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         for process in several:
-            try:
+            with suppress(psutil.Error):
                 process.kill()
-            except psutil.Error:
-                continue
-        self._process.communicate()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                pipe.close()
+        self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
@@ -288,7 +289,12 @@ def _package(folder: Path) -> Path:
 def _in_namespaces(
     package: Path, hide: Sequence[Path], limits: Limits, command: Sequence[str]
 ) -> list[str]:
-    whole = {folder.resolve() for folder in hide if folder.is_dir()}
+    # Sockets of services on this machine lie in these: a network that is not one.
+    needed = [sys.prefix, sys.base_prefix, str(HERE), str(Path.home())]
+    needed += [os.environ["RECBOOK_DATA"]] if "RECBOOK_DATA" in os.environ else []
+    places = {Path(name) for name in ("/run", "/tmp", "/var/tmp", tempfile.gettempdir())}
+    places -= {place for place in places for path in needed if Path(path).is_relative_to(place)}
+    whole = {folder.resolve() for folder in {*hide, *places} if folder.is_dir()}
     folders = [str(folder) for folder in whole if whole.isdisjoint(folder.parents)]
     own = ["sh", "-c", _SET_UP, "box", str(limits.disk), str(package), matplotlib.get_cachedir()]
     return ["unshare", *_NAMESPACES.split(), *own, *folders, "--", *command]

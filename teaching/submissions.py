@@ -128,14 +128,15 @@ def _from_title(texts: tuple[str, ...]) -> str:
 def _found(entry: Path, folder: Path, names: dict[str, str]) -> Iterator[Found]:
     """What one entry of the folder has: a student's folder, or a student's file."""
     moodle, canvas = _MOODLE.fullmatch(entry.name), _CANVAS.fullmatch(entry.name)
-    who, name, flags = entry.stem if entry.is_file() else entry.name, "", ()
+    who, name = entry.stem if entry.is_file() else entry.name, ""
+    late = canvas is not None and entry.is_file() and bool(canvas["late"])
     if moodle:
         if moodle["kind"] != "file":
             return
         who, name = moodle["id"], moodle["name"]
     elif canvas and entry.is_file():
         who, name = canvas["id"], canvas["name"]
-        flags = ("late",) if canvas["late"] else ()
+    flags = ("late",) if late else ()
     name = names.get(entry.name, name)
     several = sorted(entry.rglob("*.ipynb")) if entry.is_dir() else [entry]
     several = [

@@ -10,7 +10,6 @@ import json
 import os
 import resource
 import signal
-import sys
 from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
@@ -51,7 +50,7 @@ class Answers:
 
     def reply(self, request: dict[str, Any]) -> dict[str, Any]:
         """The value of a name, of a call, or whether a test lets a candidate pass."""
-        value = self.names.get(request["asks"], _MISSING)
+        value: Any = self.names.get(request["asks"], _MISSING)
         if value is _MISSING:
             return {"none": "missing"}
         if value is ... or value is None:
@@ -163,4 +162,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

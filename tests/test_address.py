@@ -8,6 +8,8 @@ import pytest
 import recbook
 from tools.address import ROOT, mentions, move, name_of, repository, site, tracked
 
+pytestmark = pytest.mark.no_cover
+
 INSTALLS = f"git+https://github.com/{repository()}@v{recbook.__version__}"
 
 

@@ -1060,6 +1060,7 @@ EXEMPT = {
     "Split.check_made_here": "a check of a model, which recommend and save call",
     "beside": "given a table of items by split.recommend, and checks it",
     "find": "given ids by splits, whose kinds are checked",
+    "progress": "what tqdm takes, which says what it refuses",
     "threads_beside_others": "a step of train, which says what it is",
     "similar": "given an id by split.position that is not there",
     "Interactions": "a record: from_pairs is the door, and checks; the package makes its own",

@@ -17,6 +17,8 @@ from recbook.data import Split
 from recbook.graph import bipartite_edge_index
 from recbook.models import NGCF
 
+pytestmark = pytest.mark.no_cover
+
 BOOK = Path(__file__).parents[1] / "book"
 
 

@@ -408,6 +408,7 @@ print("the same after", kills)
 """
 
 
+@pytest.mark.no_cover
 def test_killed_ten_times_it_ends_bit_for_bit_as_never_killed(tmp_path: Path) -> None:
     command = [sys.executable, "-c", KILLED_TEN_TIMES, str(tmp_path / "run.pt")]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}

@@ -1,10 +1,11 @@
 """Each chapter can be opened in Colab, where its first cell installs what it needs.
 
-`make colab` runs the chapters so: see `tools/bare.py`.
+`make colab` runs the chapters so: see `tools/bare.py`; `tests/test_bare.py` has its tests.
 """
 
 import base64
 import importlib.util
+import re
 import subprocess
 from pathlib import Path
 
@@ -51,6 +52,14 @@ def test_what_only_sets_up_or_draws_is_folded_on_the_site(chapter: Path) -> None
     drawings = [c for c in others if c.source.startswith("fig") and "plt.show()" in c.source]
     for cell in (bootstrap, imports, *drawings):
         assert {"hide-input", "hide-cell"} & {*cell.metadata.get("tags", [])}, cell.source
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_a_chapter_computes_on_the_processor(chapter: Path) -> None:
+    """Else a runtime with a GPU would print other digits, and the introduction be wrong."""
+    cells = nbformat.read(chapter, as_version=4).cells
+    for cell in [cell for cell in cells if cell.cell_type == "code"]:
+        assert not re.search(r"\bcuda\b|\bdevice\b|\bmps\b", cell.source), cell.source
 
 
 def test_bootstrap_does_nothing_where_recbook_is(monkeypatch: pytest.MonkeyPatch) -> None:

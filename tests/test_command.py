@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -199,3 +200,24 @@ def test_it_answers_on_a_port(
     servers[0].shutdown()
     thread.join(30)
     assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("recbook tr", {"train"}),
+        ("recbook train li", {"lightgcn"}),
+        ("recbook train ials --spl", {"--split-seed"}),
+        ("recbook evaluate mod", {"model.safetensors"}),
+    ],
+)
+def test_the_tab_key_completes(typed: str, offered: set[str], tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").touch()
+    answer = tmp_path / "answer"
+    asked = {  # what register-python-argcomplete's function hands on
+        "_ARGCOMPLETE": "1", "_ARGCOMPLETE_IFS": "\n", "_ARGCOMPLETE_STDOUT_FILENAME": str(answer),
+        "COMP_LINE": typed, "COMP_POINT": str(len(typed)), "COMP_TYPE": "9",
+        "PYTHONPATH": str(Path(command.__file__).parents[1]),
+    }  # fmt: skip
+    subprocess.run([sys.executable, "-m", "recbook"], cwd=tmp_path, env=os.environ | asked)
+    assert {word.strip() for word in answer.read_text().split("\n")} == offered

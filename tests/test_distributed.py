@@ -26,9 +26,10 @@ Found = list[dict[str, Any]]  # what each process has stored
 
 
 def run(*command: object) -> subprocess.CompletedProcess[str]:
+    env = {name: value for name, value in os.environ.items() if name != "TQDM_DISABLE"}
     done = subprocess.run(
         [sys.executable, *map(str, command)],
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(WORKER.parents[1])},
+        env=env | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(WORKER.parents[1])},
         capture_output=True,
         text=True,
         timeout=200,
@@ -113,6 +114,8 @@ def test_a_killed_process_is_restarted_and_ends_the_same(results: Path, tmp_path
     torchrun = "-m torch.distributed.run --standalone --nproc-per-node 2 --max-restarts 1".split()
     done = run(*torchrun, WORKER, tmp_path, 2 * steps - 1)  # late in the second epoch
     assert "exitcode: -9" in done.stderr
+    epochs = re.findall(r"^epoch on cpu (\d+) of", done.stderr, re.MULTILINE)
+    assert epochs == [str(epoch) for epoch in range(1, EPOCHS + 1)]  # one process writes the log
     for never_killed, killed in zip(read(results / "2"), read(tmp_path), strict=True):
         assert never_killed["steps"] == EPOCHS * steps
         assert killed["steps"] == (EPOCHS - 1) * steps  # from the checkpoint of the first epoch

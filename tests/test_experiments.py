@@ -25,6 +25,8 @@ from recbook.graph import train_adjacency
 from recbook.models import LightGCN
 from recbook.tuning import FAMILIES, Family, Range, Settings
 
+pytestmark = pytest.mark.no_cover
+
 # on a graph as small as this, many films are equally popular
 TIES = pytest.mark.filterwarnings("ignore:.*users a target item scores:UserWarning")
 SMALL = dict.fromkeys(["embedding_dim", "latent_dim", "num_frequencies"], 4)

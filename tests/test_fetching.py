@@ -332,6 +332,7 @@ def test_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.no_cover
 def test_two_processes_at_once(
     raw: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -483,12 +484,10 @@ def test_a_download_comes_in_blocks_and_has_a_bar(
         return nullcontext(SimpleNamespace(update=updates.append))
 
     monkeypatch.setattr(urllib.request, "urlopen", open_address)
-    monkeypatch.setattr(fetching, "tqdm", bar)
+    monkeypatch.setattr(fetching, "progress", bar)
     assert fetching.download(file.as_uri()) == file.read_bytes()
     assert updates == [65_536, 65_536, 150_000 - 2 * 65_536]
-    assert bars == [
-        {"total": 150_000, "unit": "B", "unit_scale": True, "desc": "some.zip", "leave": False}
-    ]
+    assert bars == [{"what": "some.zip", "total": 150_000, "unit": "B", "unit_scale": True}]
     assert limits == [fetching.TIMEOUT]
 
 
@@ -502,6 +501,6 @@ def test_a_download_of_unknown_size(monkeypatch: pytest.MonkeyPatch) -> None:
         return nullcontext(SimpleNamespace(update=lambda number: None))
 
     monkeypatch.setattr(urllib.request, "urlopen", lambda address, timeout: response)
-    monkeypatch.setattr(fetching, "tqdm", bar)
+    monkeypatch.setattr(fetching, "progress", bar)
     assert fetching.download("there/file") == b"some"
     assert bars == [None]

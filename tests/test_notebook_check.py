@@ -37,6 +37,8 @@ from tools.notebook_check import (
     text_differences,
 )
 
+pytestmark = pytest.mark.no_cover
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -307,7 +309,8 @@ def test_the_summary_says_where_pictures_were_compared_coarsely(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     lines: list[str] = []
-    reporter = SimpleNamespace(write_line=lines.append)
+    config = SimpleNamespace(option=SimpleNamespace(bare=None))
+    reporter = SimpleNamespace(write_line=lines.append, config=config)
     monkeypatch.setattr("tools.notebook_check.version", lambda _: pinned_matplotlib())
     pytest_terminal_summary(reporter)
     assert not lines
@@ -519,7 +522,7 @@ CELLS = [
     ("for _ in tqdm(range(3)):\n    print('step')",),
     ("int('x')", "raises-exception"),
     ("import time\nprint(f'{time.perf_counter() % 10 + 1:.2f} s')", "timing"),
-    ("from pathlib import Path\nprint(Path.cwd().name)\ndisplay(1)\nprint(2)",),
+    ("from pathlib import Path\nprint([*Path.cwd().iterdir()])\ndisplay(1)\nprint(2)",),
 ]
 
 
@@ -539,7 +542,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def run_check(*arguments: object) -> tuple[int, str]:
     """Call pytest as the Makefile does; return its exit code and what it prints."""
     command = [sys.executable, "-m", "pytest", "-p", "tools.notebook_check", "--nbval"]
-    command += ["--nbval-current-env", "-v", "--color=no", "-p", "no:cacheprovider"]
+    command += ["-v", "--color=no", "-p", "no:cacheprovider"]
     command += ["-c", "pyproject.toml", *map(str, arguments)]
     # Where CI is set, pytest repeats each message whole in its summary; the tests count them.
     env = {name: value for name, value in os.environ.items() if name != "CI"}
@@ -634,6 +637,34 @@ def test_the_default_timeout_yields_to_the_command_line() -> None:
     arguments = ["--nbval-cell-timeout=3"]
     pytest_load_initial_conftests(arguments)
     assert arguments == [f"--nbval-cell-timeout={CELL_SECONDS}", "--nbval-cell-timeout=3"]
+
+
+def test_what_a_chapter_must_hold_to_in_colab(tmp_path: Path) -> None:
+    """Its first output shows in time, and what Colab ships is not moved."""
+    (tmp_path / "recbook-0.whl").touch()
+    (tmp_path / "venv").symlink_to(sys.prefix)
+    own = "import pathlib, sys\n(own,) = pathlib.Path(sys.prefix).glob('lib/*/site-packages')\n"
+    moving = "(moved := own / 'numpy-9.9.dist-info').mkdir()\n"
+    moving += "(moved / 'METADATA').write_text('Name: numpy\\nVersion: 9.9')"
+    cells = [
+        cell(f"{own}(own / 'recbook.py').touch()", count=1),
+        cell("print('fine')", stdout("fine"), count=2),
+        cell("print('fine')", stdout("fine"), count=3),
+        cell(f"{moving};", count=4),
+    ]
+    nbformat.write(new_notebook(cells=cells), tmp_path / "07_moving.ipynb")
+    nbformat.write(new_notebook(cells=cells[:3]), tmp_path / "08_still.ipynb")
+    code = "import sys, pytest, tools.notebook_check as check; check.FIRST_SECONDS = 0; "
+    code += "pytest.main(['-v', '--nbval', '-p', check.__name__, *sys.argv[1:]])"
+    command = [sys.executable, "-c", code, "--bare", tmp_path, *tmp_path.glob("*.ipynb")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    found = re.findall(r"(0\d_\w+)\S*::(Cell \d|What).* ([A-Z]+) ", done.stdout)
+    fine = [("Cell 0", "PASSED"), ("Cell 1", "FAILED"), ("Cell 2", "PASSED")]
+    moved = [*fine, ("Cell 3", "PASSED"), ("What", "FAILED")]
+    assert [one[1:] for one in found if one[0] == "07_moving"] == moved, done.stdout
+    assert [one[1:] for one in found if one[0] == "08_still"] == [*fine, ("What", "PASSED")]
+    assert done.stdout.count("the first output shows after") == 2
+    assert "Colab ships the first version" in done.stdout and "'numpy': (" in done.stdout
 
 
 STUBBORN = """

@@ -13,10 +13,12 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tools.site_cards import parts
+
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-OPTIONAL = {"pyarrow"}  # taken where it is there: a table of Arrow comes with it
+OPTIONAL = {"argcomplete", "pyarrow"}  # taken where a shell or a table that is there needs it
 REQUIREMENTS = [
     Requirement(text) for text in sum(EXTRAS.values(), start=PROJECT["dependencies"].copy())
 ]
@@ -81,7 +83,7 @@ def test_citation_is_in_step() -> None:
 
 def test_contents_list_every_chapter() -> None:
     contents = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    pages = [page["file"] for part in contents["parts"] for page in part["chapters"]]
+    pages = [page for part, own in parts().items() for page in (part, *own)]
     for page in [contents["root"], *pages]:
         assert list(ROOT.glob(f"{page}.md")) + list(ROOT.glob(f"{page}.ipynb")), f"no file {page}"
     chapters = sorted(f"book/{path.stem}" for path in (ROOT / "book").glob("*.ipynb"))

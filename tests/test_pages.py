@@ -11,6 +11,8 @@ from tests.test_architecture import CHAPTER_TREES, PACKAGE, imports, public, roo
 from tools import api_pages
 from tools.prose import BOOK, markdown
 
+pytestmark = pytest.mark.no_cover
+
 PAGES = sorted((BOOK / "api").glob("*.md"))
 LINK = re.compile(r"\[(?P<text>[^]\n]*)\]\((?P<file>[^)#\s]*)#?(?P<place>[^)\s]*)\)")
 # The styles of figures are not what a chapter is about.

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from recbook.plotting import COLORS, draw_bipartite, set_style
-from tools import draw_path
+from tools import landing_pictures
 from tools.notebook_check import (
     Rules,
     picture_differences,
@@ -53,10 +53,10 @@ def test_models_differ_in_grey(one: str, other: str) -> None:
 
 
 def test_readme_picture_is_what_its_script_draws(tmp_path: Path) -> None:
-    draw_path.draw(tmp_path / "path.png")
+    landing_pictures.draw(tmp_path / "path.png")
     drawn, kept = (
         base64.b64encode(path.read_bytes()).decode()
-        for path in (tmp_path / "path.png", draw_path.PICTURE)
+        for path in (tmp_path / "path.png", landing_pictures.PICTURE)
     )
     reach = picture_reach(version("matplotlib"), pinned_matplotlib())
     assert picture_differences(kept, drawn, Rules(reach=reach)) == []

@@ -18,6 +18,8 @@ from tools.bindings import file_of, problems, read_bindings
 from tools.prose import BOOK, GENERATED, PAGES, Sentence, read_figures, sentences, shown
 from tools.sources import evaluate, renders_as
 
+pytestmark = pytest.mark.no_cover
+
 STATUS = BOOK / "status.md"  # generated from the ledger itself: checked to be that, below
 ENTRIES = list(ledger.FOLDER.glob("*.json"))
 

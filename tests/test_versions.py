@@ -14,7 +14,6 @@ from tools.versions import pip_arguments, read_requirements, split_requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = ["numpy>=2.0", "jupyter-book>=1.0.4,<2", "pytest>=8"]
-COLAB_PART = [f"{name}>=1.2" for name in ("faiss-cpu", "nbformat", "nbval")]
 
 
 def test_a_requirement_is_split() -> None:
@@ -48,21 +47,6 @@ def test_the_newest_run_pins_nothing_and_upgrades_all() -> None:
     arguments = pip_arguments("newest", REQUIREMENTS)
     assert arguments[:3] == ["--upgrade", "--upgrade-strategy", "eager"]
     assert not any("==" in text for text in arguments)
-
-
-def test_the_colab_run_takes_colabs_list_and_the_rest_from_ranges() -> None:
-    arguments = pip_arguments("colab", REQUIREMENTS + COLAB_PART)
-    assert arguments[:2] == ["-r", str(versions.COLAB)]
-    assert arguments[-4:] == [*COLAB_PART, "pytest>=8"]
-    assert not any("[book" in text for text in arguments)  # Colab has no jupyter-book
-
-
-def test_colabs_list_is_pinned_and_has_what_the_package_needs() -> None:
-    lines = versions.COLAB.read_text().splitlines()
-    pins = [line.split("==")[0].lower() for line in lines if not line.startswith("#")]
-    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in lines if line[0] != "#")
-    package = {split_requirement(text)[0] for text in read_requirements()[:9]}
-    assert package - set(pins) == {"torch-geometric"}  # the chapters' first cell installs it
 
 
 @pytest.fixture
@@ -114,13 +98,17 @@ def test_make_says_which_python_is_missing(target: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "default"),
-    [("test-oldest", "python3.11"), ("test-newest", "python3"), ("colab-versions", "python3.13")],
+    ("target", "default", "tool"),
+    [
+        ("test-oldest", "python3.11", "versions"),
+        ("test-newest", "python3", "versions"),
+        ("colab-versions", "python3.13", "bare"),
+    ],
 )
-def test_make_takes_the_python_that_is_named(target: str, default: str) -> None:
-    assert f"\n{default} -m tools.versions" in make("-n", target).stdout
-    assert "\npython3.12 -m tools.versions" in make("-n", target, "PYTHON=python3.12").stdout
-    assert "\npython3.12 -m tools.versions" in make("-n", target, PYTHON="python3.12").stdout
+def test_make_takes_the_python_that_is_named(target: str, default: str, tool: str) -> None:
+    assert f"\n{default} -m tools.{tool}" in make("-n", target).stdout
+    assert f"\npython3.12 -m tools.{tool}" in make("-n", target, "PYTHON=python3.12").stdout
+    assert f"\npython3.12 -m tools.{tool}" in make("-n", target, PYTHON="python3.12").stdout
 
 
 def test_the_oldest_python_is_the_one_required() -> None:

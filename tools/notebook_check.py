@@ -1,11 +1,12 @@
 """A pytest plugin: run every notebook again and compare with the outputs it is committed with.
 
-    python -m pytest -p tools.notebook_check --nbval --nbval-current-env book/
+    python -m pytest -p tools.notebook_check --nbval book/
 
-nbval finds the notebooks and starts each one's kernel in the notebook's folder, or with `--bare
-FOLDER` where it finds what it would find in Colab (`tools/bare.py`). This module first refuses what
-must not be committed (`notebook_problems`), then runs each cell and compares what it gives
-(`output_differences`). No cell may opt out; tags in its metadata may ask for more room:
+nbval finds the notebooks. This module refuses what must not be committed (`notebook_problems`),
+starts each one's kernel in an empty folder, runs each cell and compares what it gives
+(`output_differences`). With `--bare FOLDER` the kernel finds what it would find in Colab
+(`tools/bare.py`), the first output must show within `FIRST_SECONDS`, and what Colab ships must not
+have moved at the end. No cell may opt out; tags in its metadata may ask for more room:
 
     tolerance=0.01         decimal numbers may differ by 0.01
     tolerance=5%           ... by 5 % of the committed number
@@ -20,8 +21,7 @@ out otherwise, which moves everything by some pixels. There a picture is compare
 pixel may have its like up to `OTHER_REACH` pixels away instead of `REACH`. A picture, curve, bar or
 colour that is missing or far off still fails; a small shift does not, and the summary says so.
 
-A cell may take `CELL_SECONDS` of tools/execute.py, many times what the slowest takes, so that a
-slow machine passes and an endless cell fails; `--nbval-cell-timeout` sets another limit.
+An endless cell fails after `CELL_SECONDS` (tools/execute.py) or `--nbval-cell-timeout`.
 """
 
 import base64
@@ -44,13 +44,14 @@ import numpy as np
 import pytest
 from nbformat import NotebookNode
 from nbval.kernel import RunningKernel
-from nbval.plugin import IPyNbCell, IPyNbFile
-from PIL import Image, ImageChops, ImageFilter
+from nbval.plugin import CURRENT_ENV_KERNEL_NAME, IPyNbCell, IPyNbFile
+from PIL import Image
+from scipy.ndimage import maximum_filter, minimum_filter
 
-from tools.bare import PROBE, add_kernel
+from tools.bare import ROOT, add_kernel, probe, read_pins, shipped
 from tools.execute import CELL_SECONDS
 
-PINS = Path(__file__).resolve().parents[1] / "constraints.txt"
+FIRST_SECONDS = 60
 REACH, OTHER_REACH = 2, 8
 OPT_OUT = re.compile(r"\b(NBVAL|PYTEST_VALIDATE)_\w+")
 AMOUNT = r"\d*\.?\d+(?:e-?\d+)?"
@@ -159,8 +160,13 @@ def around(token: re.Match[str] | None) -> str:
 
 def pinned_matplotlib() -> str:
     """Return the version that the committed pictures are drawn with."""
-    pins = dict(line.split("==") for line in PINS.read_text().splitlines() if "==" in line)
-    return str(pins["matplotlib"])
+    return read_pins(ROOT / "constraints.txt")["matplotlib"]
+
+
+def drawing_matplotlib(config: pytest.Config) -> str:
+    """Return the version that the fresh pictures are drawn with."""
+    bare = config.option.bare
+    return version("matplotlib") if bare is None else shipped(bare)["matplotlib"]
 
 
 def picture_reach(here: str, pinned: str) -> int:
@@ -185,9 +191,8 @@ def picture_differences(committed: str, fresh: str, rules: Rules) -> list[str]:
     if abs(a.width - b.width) > room or abs(a.height - b.height) > room:
         return [f"committed {a.size} pixels   fresh {b.size} pixels   (allowed: within {room})"]
     width, height = min(a.width, b.width), min(a.height, b.height)
-    a, b = a.crop((0, 0, width, height)), b.crop((0, 0, width, height))
-    missing = (missing_steps(a, b, rules.reach), missing_steps(b, a, rules.reach))
-    steps = np.asarray(ImageChops.lighter(*missing), dtype=float)
+    a, b = (np.asarray(picture, dtype=int)[:height, :width] for picture in (a, b))
+    steps = np.maximum(missing_steps(a, b, rules.reach), missing_steps(b, a, rules.reach))
     rows = np.add.reduceat((steps**2).mean(axis=2), range(0, height, 32), axis=0)
     tiles = np.sqrt(np.add.reduceat(rows, range(0, width, 32), axis=1) / 32**2)
     if tiles.max() <= rules.picture:
@@ -196,11 +201,11 @@ def picture_differences(committed: str, fresh: str, rules: Rules) -> list[str]:
     return [f"the pictures differ by {tiles.max():.1f} near {x=}, {y=} (allowed: {rules.picture})"]
 
 
-def missing_steps(a: Image.Image, b: Image.Image, reach: int) -> Image.Image:
+def missing_steps(a: np.ndarray, b: np.ndarray, reach: int) -> np.ndarray:
     """For each pixel of `b`, how far its colour is from the range around that place in `a`."""
-    size = 2 * reach + 1
-    low, high = a.filter(ImageFilter.MinFilter(size)), a.filter(ImageFilter.MaxFilter(size))
-    return ImageChops.lighter(ImageChops.subtract(low, b), ImageChops.subtract(b, high))
+    around = (2 * reach + 1, 2 * reach + 1, 1)
+    low, high = minimum_filter(a, around), maximum_filter(a, around)
+    return np.maximum(low - b, b - high).clip(0)
 
 
 def pieces(outputs: list[NotebookNode]) -> list[tuple[str, str]]:
@@ -293,29 +298,27 @@ class NotebookFile(IPyNbFile):
             yield NotebookCell.from_parent(
                 self, name=cell.name, cell_num=cell.cell_num, cell=cell.cell, options=cell.options
             )
-        if self.config.option.bare is not None:
-            probe = {"cell": nbformat.v4.new_code_cell(PROBE), "options": defaultdict(bool)}
-            yield NotebookCell.from_parent(self, name="Where from", cell_num=-1, **probe)
-
-    folder: tempfile.TemporaryDirectory[str] | None = None
+        if (bare := self.config.option.bare) is not None:
+            last = {"cell": nbformat.v4.new_code_cell(probe(bare)), "options": defaultdict(bool)}
+            yield NotebookCell.from_parent(self, name="What Colab ships", cell_num=-1, **last)
 
     def setup(self) -> None:
-        """Start the kernel, with tqdm's progress bars off."""
+        """Start the kernel in an empty folder, with tqdm's progress bars off."""
         os.environ["TQDM_DISABLE"] = "1"
-        if self.config.option.bare is None:
-            return super().setup()
-        self.folder = tempfile.TemporaryDirectory(prefix="bare-")
-        add_kernel(self.config.option.bare, Path(self.folder.name))
+        self.folder = tempfile.TemporaryDirectory(prefix="chapter-")
         (work := Path(self.folder.name, "work")).mkdir()
+        kernel, bare = CURRENT_ENV_KERNEL_NAME, self.config.option.bare
+        self.began = None if bare is None else time.monotonic()  # until an output has shown
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("JUPYTER_PATH", self.folder.name)
-            self.kernel = RunningKernel("bare", cwd=str(work))
+            if bare is not None:
+                kernel = add_kernel(bare, Path(self.folder.name))
+                patch.setenv("JUPYTER_PATH", self.folder.name)
+            self.kernel = RunningKernel(kernel, cwd=str(work))
 
     def teardown(self) -> None:
         """Stop the kernel, and remove what was made for it."""
         super().teardown()
-        if self.folder is not None:
-            self.folder.cleanup()
+        self.folder.cleanup()
 
     def how_to_mend(self) -> str:
         """Say which command executes this chapter again."""
@@ -352,7 +355,11 @@ class NotebookCell(IPyNbCell):
         errors = [content for kind, content in pieces(fresh) if kind == "error"]
         if errors and not self.options["check_exception"]:
             self.fail(f"the cell raises an error:\n{errors[0]}")
-        reach = picture_reach(version("matplotlib"), pinned_matplotlib())
+        if fresh and self.parent.began is not None:
+            seconds, self.parent.began = time.monotonic() - self.parent.began, None
+            if seconds > FIRST_SECONDS:
+                self.fail(f"the first output shows after {seconds:.0f} s, at most {FIRST_SECONDS}")
+        reach = picture_reach(drawing_matplotlib(self.config), pinned_matplotlib())
         rules = read_rules(self.cell)._replace(reach=reach)
         if found := output_differences(self.cell.outputs, fresh, rules):
             more = [f"and {len(found) - 10} more"] if len(found) > 10 else []
@@ -385,7 +392,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Generator[
 
 def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter") -> None:
     """Say so where pictures were compared coarsely."""
-    here, pinned = version("matplotlib"), pinned_matplotlib()
+    here, pinned = drawing_matplotlib(terminalreporter.config), pinned_matplotlib()
     if (reach := picture_reach(here, pinned)) != REACH:
         terminalreporter.write_line(
             f"Pictures were compared coarsely, to within {reach} pixels: the committed ones are "

@@ -15,8 +15,9 @@ PAGES = sorted(WRITTEN)
 
 CODE = r"```.*?```|`[^`\n]+`"
 FORMULA = r"\$\$.*?\$\$|\$[^$\n]+\$"
+DIRECTIVE = r"^:{3,}[^\n]*|^:[\w-]+:[^\n]*"  # and its options
 ADDRESS = r"\]\([^)]*\)|^\[[\w-]+\]:[^\n]*|https?://\S+|<!--.*?-->|</?[a-z][^>\n]*>|\{doc\}`[^`]*`"
-NO_FIGURE = re.compile(f"{ADDRESS}|{CODE}|{FORMULA}", re.DOTALL | re.MULTILINE)
+NO_FIGURE = re.compile(f"{DIRECTIVE}|{ADDRESS}|{CODE}|{FORMULA}", re.DOTALL | re.MULTILINE)
 EQUATIONS = {
     tag
     for page in BOOK.glob("*.ipynb")

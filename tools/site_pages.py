@@ -16,11 +16,11 @@ def load_what_is_seen(app: Sphinx, page: str, template: str, context: Context, _
 def begin_with_the_question(
     app: Sphinx, page: str, template: str, context: Context, doctree: nodes.document | None
 ) -> None:
-    """Take a chapter's badge away, with which sphinxext.opengraph would begin; the page is made."""
+    """Take a chapter's card away, with which sphinxext.opengraph would begin; the page is made."""
     if doctree is None or page.rpartition("/")[2][:1] not in "0123456789":
         return
-    badge = next(doctree.findall(nodes.paragraph))
-    badge.parent.remove(badge)
+    card = next(doctree.findall(nodes.container))
+    card.parent.remove(card)
     label = next(doctree.findall(nodes.strong))  # "The question."
     label.parent.remove(label)
 

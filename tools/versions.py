@@ -2,11 +2,10 @@
 
     oldest   the lowest version of every range in pyproject.toml
     newest   the newest version that every range allows
-    colab    Colab's versions, from tools/colab.txt, and what the notebook check needs
 
-The environment is `.venv-RUN`, of the Python that runs this; `make test-oldest`, `make test-newest`
-and `make colab-versions` call it, then run the tests there. It imports nothing that would have to
-be installed before.
+The environment is `.venv-RUN`, of the Python that runs this; `make test-oldest` and `make
+test-newest` call it, then run the tests there. It imports nothing that would have to be installed
+before.
 """
 
 import argparse
@@ -18,10 +17,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-COLAB = Path(__file__).with_name("colab.txt")
 REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)>=(?P<lowest>\d[\w.]*)(?:,<\d[\w.]*)?")
-# What the notebook check imports, and what chapters install in Colab where it is missing.
-BESIDE_COLAB = {"faiss-cpu", "nbformat", "nbval", "pytest"}
 
 
 def read_requirements(pyproject: Path = ROOT / "pyproject.toml") -> list[str]:
@@ -44,13 +40,11 @@ def split_requirement(text: str) -> tuple[str, str]:
 
 def pip_arguments(run: str, requirements: list[str]) -> list[str]:
     """Return what `pip install` is given for a run."""
-    parts = {split_requirement(text)[0]: text for text in requirements}
     if run == "oldest":
         lowest = [f"{name}=={low}" for name, low in map(split_requirement, requirements)]
         return ["-e", f"{ROOT}[book,dev]", *lowest]
-    if run == "newest":  # also of what our requirements require, when the environment is an old one
-        return ["--upgrade", "--upgrade-strategy", "eager", "-e", f"{ROOT}[book,dev]"]
-    return ["-r", str(COLAB), "-e", str(ROOT), *(parts[name] for name in sorted(BESIDE_COLAB))]
+    # Also of what our requirements require, when the environment is an old one.
+    return ["--upgrade", "--upgrade-strategy", "eager", "-e", f"{ROOT}[book,dev]"]
 
 
 def set_up(run: str) -> Path:
@@ -69,7 +63,7 @@ def set_up(run: str) -> Path:
 def main(arguments: list[str] | None = None) -> None:
     """Set one run's environment up, and print what it holds of the package's own requirements."""
     parser = argparse.ArgumentParser(prog="python -m tools.versions")
-    parser.add_argument("run", choices=["oldest", "newest", "colab"])
+    parser.add_argument("run", choices=["oldest", "newest"])
     python = set_up(parser.parse_args(arguments).run)
     listed = subprocess.run(
         [python, "-m", "pip", "freeze", "--exclude-editable"],

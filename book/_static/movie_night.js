@@ -19,7 +19,8 @@
  * @typedef {{name: string, liked: Set<number>}} Friend
  * @typedef {{film: number, weight: number, shared: number}} Neighbour
  * @typedef {{score: Float64Array, part: (ticked: number, film: number) => number}} Folded
- * @typedef {{friend: Friend, score: Float64Array, order: number[], place: Int32Array}} Standing
+ * @typedef {{friend: Friend, score: Float64Array, order: number[], place: Int32Array,
+ *   card?: HTMLElement}} Standing kept, with its card, until the friend's films or the model change
  */
 
 const movieNight = (() => {
@@ -433,13 +434,13 @@ const movieNight = (() => {
       );
       return section;
     });
-    const ofEach = standings.map((one) => card(one.friend.name, one.order, one.friend));
+    for (const one of standings) one.card ??= card(one.friend.name, one.order, one.friend);
     lists.replaceChildren(
       make("h3", {}, "For all"),
       make("div", { class: "mn-cards" }, ...ofAll),
       make("h3", {}, "For each"),
       make("p", {}, "Open a film to see why it is there."),
-      make("div", { class: "mn-cards" }, ...ofEach),
+      make("div", { class: "mn-cards" }, ...standings.map((one) => one.card ?? "")),
     );
     const now = rules.Average.slice(0, SHOWN);
     const fresh = now.filter((film) => !before.includes(film)).length;

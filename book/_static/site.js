@@ -1,3 +1,6 @@
+// From disk a page may read no other: the search names what it finds and quotes nothing of it.
+if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+
 // What the theme leaves to do for a reader by ear.
 document.addEventListener("DOMContentLoaded", () => {
   // The folded parts of the contents have an arrow and no name.
@@ -7,4 +10,27 @@ document.addEventListener("DOMContentLoaded", () => {
   }
   // The references are called a list, and have no items.
   for (const list of document.querySelectorAll(".citation-list")) list.removeAttribute("role");
+});
+
+/** Make the formulas, with a pause for the reader's fingers whenever that took a while. */
+async function makeFormulas() {
+  let rested = performance.now();
+  for (const formula of document.querySelectorAll(".math, .output_area")) {
+    await globalThis.MathJax.typesetPromise([formula]);
+    if (performance.now() - rested < 30) continue;
+    await new Promise((resume) => setTimeout(resume));
+    rested = performance.now();
+  }
+}
+
+// MathJax is long: it comes when the page answers. Who needs the formulas waits for this promise.
+globalThis.formulas = new Promise((made) => {
+  window.addEventListener("load", () => {
+    const later = document.querySelector("script[type='text/later']");
+    if (!later) return made();
+    const script = document.createElement("script");
+    globalThis.MathJax.startup = { pageReady: () => makeFormulas().then(made) };
+    script.src = later.src;
+    document.head.append(script);
+  });
 });

@@ -14,10 +14,10 @@ from tempfile import gettempdir
 
 import numpy as np
 from platformdirs import user_cache_path
-from tqdm.auto import tqdm
 
 from recbook.checks import check_path
 from recbook.files import atomic_file
+from recbook.progress import progress
 
 __all__ = [
     "TIMEOUT",
@@ -195,7 +195,7 @@ def download(url: str) -> bytes:
     with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
         size = int(response.headers.get("Content-Length", 0)) or None
         name = url.rsplit("/", 1)[-1]
-        with tqdm(total=size, unit="B", unit_scale=True, desc=name, leave=False) as bar:
+        with progress(what=name, total=size, unit="B", unit_scale=True) as bar:
             blocks = []
             while block := response.read(1 << 16):
                 blocks.append(block)

@@ -18,6 +18,7 @@ from recbook.data import Interactions, check_part, pairs_digest
 from recbook.distributed.model import ShardedLightGCN, ShardedSampler, sharded_step
 from recbook.distributed.processes import from_all, in_turn
 from recbook.evaluation import MEASURES, evaluate
+from recbook.progress import progress
 from recbook.recipes import check_settings
 from recbook.training import check_finite, new_adam
 
@@ -91,7 +92,9 @@ def train_sharded(
     if val is not None and sum(from_all(len(val))) == 0:
         raise ValueError("no process has a validation pair; pass more rows, or None")
     steps = max(1, shard.num_pairs // batch_size)
-    for epoch in range(len(rows) + 1, epochs + 1):
+    left, what = range(len(rows) + 1, epochs + 1), f"epoch on {shard.device.type}"
+    given: dict[str, Any] = {"initial": len(rows), "total": epochs, "disable": shard.rank > 0}
+    for epoch in (bar := progress(left, what, every=0, **given)):
         began = time.perf_counter()
         total = torch.zeros((), device=shard.device)
         for batch in sampler.epoch(steps, batch_size, generator):
@@ -100,6 +103,7 @@ def train_sharded(
         check_finite(mean_loss, epoch, lr, reg)
         row = {"epoch": epoch, "loss": mean_loss, "seconds": time.perf_counter() - began}
         rows.append(row if val is None else row | validate(model, val, k))
+        bar.set_postfix(loss=f"{mean_loss:.3f}", refresh=False)
         if checkpoint is not None:
             state = {"rows": rows} | checkpoints.training_state(model, optimizer, generator)
             checkpoints.write(file, state, identity)

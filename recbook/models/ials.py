@@ -10,6 +10,7 @@ from recbook.checks import check_count, check_number, check_seed
 from recbook.data import Interactions, check_part
 from recbook.memory import check_memory
 from recbook.models.base import BaseRecommender
+from recbook.progress import progress
 from recbook.sparse import row_entries
 
 __all__ = ["IALS"]
@@ -98,7 +99,7 @@ class IALS(BaseRecommender):
         generator = torch.Generator().manual_seed(self.seed)
         start = torch.randn(train.num_items, dim, generator=generator, dtype=torch.float64)
         item_emb = start.mul_(0.1 / dim**0.5).float()
-        for _ in range(self.num_sweeps):
+        for _ in progress(range(self.num_sweeps), "sweep", delay=2):
             user_emb = self._solve(by_user, train.user_degree, item_emb)
             item_emb = self._solve(by_item, train.item_degree, user_emb)
         self.user_emb, self.item_emb = user_emb, item_emb

@@ -53,6 +53,7 @@ my_measurement = {
 
 # %% question="1" role="check"
 assert set(my_measurement) == {"is", "should be"}, "my_measurement has other keys"
+assert ... not in [*my_measurement.values()], "put your numbers in place of the dots"
 assert all(0 <= value <= 1 for value in my_measurement.values()), "each value is a share"
 print("The form is right.")
 

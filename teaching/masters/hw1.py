@@ -110,6 +110,7 @@ my_reading = {
 
 # %% question="1.1" role="check"
 assert set(my_reading) == {"steps", "pairs", "components"}, "my_reading has other keys"
+assert ... not in [*my_reading.values()], "put your numbers in place of the dots"
 assert all(isinstance(value, int) for value in my_reading.values()), "each value is a whole number"
 assert my_reading["steps"] % 2 == 1, "a path from a person to a film has an odd number of edges"
 print("The form is right.")
@@ -489,6 +490,7 @@ my_recalls = {
 
 # %% question="1.4" role="check"
 assert set(my_recalls) == {"users", "pooled", "precision", "ceiling"}, "my_recalls has other keys"
+assert ... not in [*my_recalls.values()], "put your numbers in place of the dots"
 assert all(0 <= value <= 1 for value in my_recalls.values()), "each value is a share"
 assert my_recalls["precision"] <= my_recalls["ceiling"], "nothing is above its ceiling"
 print("The form is right.")

@@ -86,6 +86,7 @@ my_run = {"kept": best + 1, "last": epoch + 1, "missed": max(curve) - curve[best
 
 # %% question="2.1" role="check"
 assert set(my_run) == {"kept", "last", "missed"}, "my_run has other keys"
+assert ... not in [*my_run.values()], "put your numbers in place of the dots"
 assert 1 <= my_run["kept"] <= my_run["last"] <= len(curve), "epochs are counted from 1"
 assert my_run["missed"] >= 0, "the best epoch is at least as good as any other"
 print("The form is right.")
@@ -125,7 +126,7 @@ my_run = my_run | {"last": len(curve)}
 my_run = my_run | {"missed": 100 * my_run["missed"]}  # in per cent
 
 # %% [markdown] question="2.2" asks="my_damped" minutes=20
-# ## Question 2.2 A film with {{count}} ratings
+# ## Question 2.2 A film with few ratings
 #
 # **Outcome.** You can say what a penalty does to a mean of few numbers, and compute it (chapter 3).
 #

@@ -663,7 +663,7 @@ def my_temperature(scores, mine, k, share):
 # ## Question 5.5 Negatives of two kinds
 #
 # **Outcome.** You can correct a sampled softmax for the way in which its negatives were drawn
-# (chapters 10 and 19).
+# (chapter 10).
 #
 # A softmax over all films is too expensive, so $M$ films are drawn as negatives. The draw is a
 # mixture: with probability `even` each of the $n$ films is equally likely, otherwise a film is drawn

@@ -37,13 +37,17 @@ def variant(rng):
         if enough and 1 <= only < later < 5 and 2 <= tested < by_known < hidden:
             break
     people = sorted(people, key=[row[0] for row in rows].index)
+    numbers = {
+        "num_users": rng.choice([3, 4, 6]) * 10**6,
+        "num_items": rng.choice([150, 250, 350]) * 10**3,
+        "num_pairs": rng.choice([300, 400, 450]) * 10**6,
+    }
     return {
         "rows": rows,
         "people": people,
         "moment": moment,
-        "num_users": rng.choice([3, 4, 6]) * 10**6,
-        "num_items": rng.choice([150, 250, 350]) * 10**3,
-        "num_pairs": rng.choice([300, 400, 450]) * 10**6,
+        "numbers": list(numbers.values()),
+        **{name.removeprefix("num_"): f"{number:,}" for name, number in numbers.items()},
         "dim": rng.choice([48, 64, 96, 128]),
         "layers": rng.choice([2, 3, 4]),
         "spare": rng.choice([3, 5, 7]),
@@ -779,7 +783,7 @@ def my_grown(inverse, shared, users, reg):
 # **Outcome.** You can count bytes and the least seconds of a model before you buy a machine for it
 # (chapter 12).
 #
-# A service has {{num_users}} users, {{num_items}} items and {{num_pairs}} interactions. It wants a
+# A service has {{users}} users, {{items}} items and {{pairs}} interactions. It wants a
 # LightGCN with {{dim}} dimensions and {{layers}} layers, trained by Adam. Numbers have 4 bytes where
 # nothing else is said, and a GB is $10^9$ bytes. Fill in the dict `my_bill`:
 #
@@ -802,7 +806,7 @@ my_bill = {
     "seconds": ...,
 }
 # BEGIN SOLUTION
-num_users, num_items, num_pairs = {{num_users}}, {{num_items}}, {{num_pairs}}
+num_users, num_items, num_pairs = {{numbers}}
 dim, layers = {{dim}}, {{layers}}
 entries = 2 * num_pairs  # each interaction in both directions
 my_bill = {
@@ -920,13 +924,13 @@ my_bill = my_bill | {"seconds": my_bill["seconds"] / 2}  # the way back is missi
 #
 # | points | the answer |
 # |---|---|
-# | 8 | cuts the log at several moments; compares models of different age (fitted today, one to seven days before) on the same days, users and hidden likes, each with all likes of the user that had happened by then; lets the same films compete, and counts what the old model misses by not knowing the week's new films, apart from it or as misses; chooses the penalty on earlier days; takes paired differences with an interval over moments, names a margin beforehand, and weighs the loss against the machine; or sees that a new film can be added without a fit |
+# | 8 | cuts the log at several moments; compares models of different age (fitted today, one to seven days before) on the same days, users and hidden likes, each with all likes of the user that had happened by then; lets the same films compete, and counts what the old model misses by not knowing the week's new films, apart from it or as misses; chooses the penalty on earlier days; takes paired differences with an interval over moments, names a margin beforehand, and weighs the loss against the machine; an answer that adds new films each night without a fit may leave one of these out |
 # | 5 | replays several moments with models of different age and nothing from the future, and compares them in pairs; says nothing of new films, or names no margin |
 # | 2 | a single split by time, or a comparison in which the two models are tested on different days or users |
 # | 0 | a random split, or a decision without a measurement |
 #
 # **Sample answer, 8 points.** I take forty days of the year, spread over it, and for each fit EASE on all that
-# came before, and again on all that came before one, three and seven days earlier. Each of the four is
+# came before, and again on all that came before one to six days earlier. Each of the seven is
 # tested on the likes of that day; a user's row has everything that this user liked before the day, since
 # fold-in costs nothing. The penalty comes from the first ten days, which are not tested. I compare in pairs,
 # on the same users and hidden likes: recall@20 of the fresh model minus that of the old one by its age,

@@ -17,7 +17,7 @@ PAGES = sorted(
 MOST = 1_500_000  # bytes that a page loads
 # Formulas are made when the page is; what comes into view later is loaded now.
 SETTLED = """async () => {
-    await globalThis.MathJax?.startup?.promise;
+    await globalThis.formulas;
     const pictures = [...document.images];
     for (const picture of pictures) picture.loading = "eager";
     await Promise.all(pictures.map((picture) => picture.decode().catch(() => undefined)));

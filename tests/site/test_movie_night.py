@@ -147,6 +147,31 @@ def test_by_keyboard_alone(page: Page) -> None:
     assert "of its 5 films are new" in said(page)
 
 
+@pytest.mark.parametrize("width", [360])
+def test_six_friends_find_a_film_by_phone(visit: Visit) -> None:
+    page = visit("book/movie_night", has_touch=True, is_mobile=True)
+    genres = ["romance", "horror", "action", "comedy", "western", "musical"]
+    for name, genre in zip(["", "Bob", "Cem", "Dora", "Eve", "Finn"], genres, strict=True):
+        if name:
+            page.locator("#mn-name").tap()
+            page.keyboard.type(name)
+            page.get_by_role("button", name="Add", exact=True).tap()
+        page.fill("#mn-search", genre)
+        for n in range(3):
+            page.locator("#mn-found label").nth(n).tap()
+    assert said(page) == "Ticked: You 3, Bob 3, Cem 3, Dora 3, Eve 3, Finn 3."
+    page.locator("#mn-show").tap()
+    assert page.locator(".mn-card").count() == 10
+    lists = page.locator(".mn-card li").all_text_contents()
+    assert len(lists) == 50 and all(lists)
+    page.locator(".mn-card summary").last.tap()
+    page.locator(".mn-card details ul").last.wait_for()
+    opened = page.locator(".mn-card").last
+    assert opened.locator("li li").count() == 3
+    page.locator("#mn-found label").nth(5).tap()
+    assert opened.locator("details[open]").count() == 0  # Finn's list is a new one
+
+
 def test_unticking_takes_a_film_back(page: Page) -> None:
     tick(page, 2)
     page.locator("#mn-ticked input").first.click()

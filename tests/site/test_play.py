@@ -17,6 +17,7 @@ from tests.site.conftest import Page, Visit, tab_to
 
 NAMES = ["play_propagation", "play_list", "play_temperature"]
 CLOSE = {"atol": 1e-3, "rtol": 0}
+Point = tuple[float, float]
 
 
 def press(page: Page, selector: str, *keys: str) -> None:
@@ -222,18 +223,34 @@ def test_measures_are_recbooks(visit: Visit) -> None:
     assert "such a user is left out" in page.inner_text("#play-summary")
 
 
-def test_films_are_dragged(visit: Visit) -> None:
-    page = visit("book/play_list")
+@pytest.mark.parametrize("finger", [False, True], ids=["mouse", "finger"])
+def test_films_are_dragged(visit: Visit, finger: bool) -> None:
+    page = visit("book/play_list", has_touch=finger)
     guess(page, "1")
     grip = page.locator("li", has=page.get_by_label("Jaws up")).locator(".play-grip")
     grip.scroll_into_view_if_needed()
     first = page.locator(".play-grip").first.bounding_box()
     held = grip.bounding_box()
-    page.mouse.move(held["x"] + 5, held["y"] + 5)
-    page.mouse.down()
-    page.mouse.move(first["x"] + 5, first["y"], steps=12)
-    page.mouse.up()
+    drag = finger_drags if finger else mouse_drags
+    drag(page, (held["x"] + 5, held["y"] + 5), (first["x"] + 5, first["y"]))
     assert_measures(page, raised(SHOWN, "Jaws", 0), HIDDEN, 5)
+
+
+def mouse_drags(page: Page, start: Point, end: Point) -> None:
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move(*end, steps=12)
+    page.mouse.up()
+
+
+def finger_drags(page: Page, start: Point, end: Point) -> None:
+    session = page.context.new_cdp_session(page)
+    for kind, (x, y) in zip(
+        ["touchStart", *["touchMove"] * 12], np.linspace(start, end, 13).tolist(), strict=True
+    ):
+        touch = {"type": kind, "touchPoints": [{"x": x, "y": y}]}
+        session.send("Input.dispatchTouchEvent", touch)
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
 # The temperature

@@ -69,7 +69,8 @@ def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert not [line for line in hidden_lines if line in text]
         assert not [value for value in values if len(value) > 8 and value in text]
     wrong = next(page for page in pages if page.name.startswith("wrong-2")).read_text()
-    assert "until nothing changes" in wrong and "5 of 8 points" in wrong
+    assert "until nothing changes" in wrong and "The core of a data set: 5 of 8 points" in wrong
+    assert "wrong 2: 21 of 24 points, and up to 8 more from the person" in wrong
 
 
 def test_folders_of_gradescope_canvas_and_moodle(folder: Path) -> None:

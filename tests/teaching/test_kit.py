@@ -52,6 +52,9 @@ def test_a_result_makes_no_tensor() -> None:
     huge = {"tensor": [[0], "float32"]}
     with pytest.raises(ValueError):
         unpack(huge)
+    colliding = {"set": [n * (2**61 - 1) for n in range(20_000)]}  # all have the same hash
+    with pytest.raises(ValueError, match="a set of 20,000 elements"):
+        unpack(colliding)
     with pytest.raises(TypeError, match="cannot be handed on"):
         pack(object())
     with pytest.raises(TypeError, match="no plain data"):

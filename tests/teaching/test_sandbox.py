@@ -1,6 +1,7 @@
 """What a submission's code may do, and what is left of it."""
 
 import os
+import socket
 import time
 from pathlib import Path
 
@@ -98,44 +99,57 @@ def test_a_box_holds_no_secret() -> None:
     assert "HOME" in names and "a secret of the tests" not in text
 
 
-@needs_isolation
-def test_disk_network_and_other_processes(tmp_path: Path) -> None:
-    (tmp_path / "seen.txt").write_text("seen")
-    hidden = tmp_path / "hidden"
-    (hidden / "below").mkdir(parents=True)
-    (hidden / "sheet.json").write_text("{}")
-    cells = [
-        f"""
+LOOK_AROUND = """
 import os, pathlib, socket, subprocess
-folder = pathlib.Path({str(tmp_path)!r})
+
 def tried(work):
     try:
         return work() or "done"
     except OSError as error:
         return type(error).__name__
-seen = tried((folder / "seen.txt").read_text)
-hidden = os.listdir(folder / "hidden")
-kit = os.listdir({str(sandbox.HERE)!r})
-wrote = tried(lambda: (folder / "new").write_text("x"))
+
+def call_service():
+    socket.socket(socket.AF_UNIX).connect(os.path.join(FOLDER, "service"))
+
+seen = "recbook" in os.listdir(os.path.dirname(KIT))
+kit = os.listdir(KIT)
+hidden = tried(pathlib.Path(FOLDER, "sheet.json").read_text)
+service = tried(call_service)
+wrote = tried(lambda: pathlib.Path(KIT).with_name("new").write_text("x"))
 home = tried(lambda: pathlib.Path.home().joinpath("new").write_text("x"))
 own = tried(lambda: pathlib.Path("new").write_text("x"))
 net = tried(lambda: socket.create_connection(("1.1.1.1", 53), timeout=3))
-count = len([name for name in os.listdir("/proc") if name.isdigit()])
-umount = ["umount", str(folder / "hidden")]
-mount = subprocess.run(umount, capture_output=True).returncode
-again = subprocess.run(["unshare", "-Urm", *umount], capture_output=True).returncode
+processes = len([name for name in os.listdir("/proc") if name.isdigit()])
+mount = subprocess.run(["umount", KIT], capture_output=True).returncode > 0
+again = subprocess.run(["unshare", "-Urm", "umount", KIT], capture_output=True).returncode > 0
 """
-    ]
-    names = "seen hidden kit wrote home own net count".split()
-    values, submission = ask(
-        cells, *names, "mount", "again", hide=(hidden, hidden / "below", sandbox.HERE)
-    )
+
+
+@needs_isolation
+def test_disk_network_and_other_processes(tmp_path: Path) -> None:
+    (tmp_path / "sheet.json").write_text("{}")
+    (tmp_path / "below").mkdir()
+    expected = {
+        "seen": True,
+        "kit": [],
+        "hidden": "FileNotFoundError",
+        "service": "FileNotFoundError",
+        "wrote": "OSError",
+        "home": "OSError",
+        "own": 1,
+        "net": "OSError",
+        "processes": 1,
+        "mount": True,
+        "again": True,
+    }
+    cell = f"FOLDER, KIT = {str(tmp_path)!r}, {str(sandbox.HERE)!r}\n{LOOK_AROUND}"
+    with socket.socket(socket.AF_UNIX) as service:
+        service.bind(str(tmp_path / "service"))
+        service.listen()
+        hide = (tmp_path, tmp_path / "below", sandbox.HERE)
+        values, submission = ask([cell], *expected, hide=hide)
     assert not submission.failed
-    assert dict(zip(names, values, strict=False)) == {
-        "seen": "seen", "hidden": [], "kit": [], "wrote": "OSError", "home": "OSError", "own": 1,
-        "net": "OSError", "count": 1,
-    }  # fmt: skip
-    assert all(values[-2:])
+    assert dict(zip(expected, values, strict=True)) == expected
 
 
 @needs_isolation
