@@ -41,11 +41,14 @@ define finish
 @$(PY) -m tools.check_site _build/html
 @echo "$(1). Open $(CURDIR)/$(SITE) in a browser."
 endef
+define need-chromium
+@test -n "$(CHROMIUM)" || { echo "there is no chromium: apt-get install chromium, or Chrome from its makers"; exit 1; }
+endef
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help book test lint unit notebooks colab execute render site-test bench results release slides address format constraints clean \
+.PHONY: help book test lint unit notebooks colab execute render pdf site-test bench results release slides address format constraints clean \
 	assign grade teaching-test test-oldest test-newest colab-versions coverage mutants
 
 help:  ## list what can be made
@@ -103,8 +106,12 @@ render: $(STAMP)  ## render the committed outputs [PUBLIC=1: movie night without
 	$(BUILD)
 	$(call finish,The site is rendered)
 
+pdf: render  ## print the whole book by Chromium, and check its contents, links and fonts
+	$(need-chromium)
+	$(PY) -m tools.pdf _build/html _build/recommending_with_graphs.pdf
+
 site-test: render  ## open every rendered page in Chromium, and drive those that move
-	@test -n "$(CHROMIUM)" || { echo "there is no chromium: apt-get install chromium, or Chrome from its makers"; exit 1; }
+	$(need-chromium)
 	$(PY) -m pytest $(TWO) tests/site
 
 assign: $(STAMP)  ## make a homework or bug hunt for a course COURSE="Graphs, spring" HW=3 [HW=hunt2]

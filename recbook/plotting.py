@@ -47,7 +47,7 @@ def set_style() -> None:
             "figure.constrained_layout.use": True,
             "font.size": 12,
             "axes.titlesize": 12,
-            "axes.labelsize": 12,
+            "axes.formatter.min_exponent": 6,  # 1000 on a logarithmic axis, not a small 3 above 10
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.grid": True,

@@ -155,7 +155,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--jobs", type=int, default=2, help="submissions at a time")
     for name, kind in (("seconds", float), ("step", float), ("call", float), ("memory", int)):
         default = Limits._field_defaults[name]
-        parser.add_argument(f"--{name}", type=kind, default=default, help=f"limit ({default:g})")
+        parser.add_argument(f"--{name}", type=kind, default=default, help=f"limit ({default:,})")
     given = parser.parse_args(arguments)
     path = find_sheet(re.sub(r"^(\d+)$", r"hw\1", given.homework), given.course)
     sheet = json.loads(path.read_text(encoding="utf-8"))

@@ -67,9 +67,7 @@ def unzipped(path: Path, folder: Path) -> Path:
 
 def find(folder: Path) -> list[Found]:
     """All submissions, in the order of their names; a student with two files is there twice."""
-    inner = [each for each in folder.iterdir() if each.name not in _NOT_FOLDERS]
-    if len(inner) == 1 and (inner[0] / "submission_metadata.yml").is_file():
-        folder = inner[0]
+    folder = _inner(folder)
     names = _gradescope_names(folder / "submission_metadata.yml")
     found: list[Found] = []
     for entry in sorted(folder.iterdir()):
@@ -82,6 +80,17 @@ def find(folder: Path) -> list[Found]:
         else each
         for each in found
     ]
+
+
+def _inner(folder: Path) -> Path:
+    """The folder itself or, where it holds nothing but one folder of submissions, that one."""
+    several = [each for each in folder.iterdir() if each.name not in _NOT_THEIRS | _NOT_FOLDERS]
+    if len(several) != 1 or not several[0].is_dir() or _MOODLE.fullmatch(several[0].name):
+        return folder
+    inside = [each for each in several[0].iterdir() if each.name not in _NOT_FOLDERS]
+    told = any(each.name == "submission_metadata.yml" for each in inside)
+    handed_in = [each for each in inside if each.is_dir() or each.suffix == ".ipynb"]
+    return several[0] if told or len(handed_in) > 1 else folder
 
 
 def read(path: Path | None) -> Notebook:

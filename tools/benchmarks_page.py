@@ -233,16 +233,17 @@ def number(value: float) -> str:
 def draw(path: Path) -> None:
     """Each model's time to the end with its recall, and the growth of a step."""
     set_style()
-    fig, (upper, lower) = plt.subplots(2, figsize=(7, 9), height_ratios=(1.6, 1))
+    fig = plt.figure(figsize=(6.4, 9.6))
+    upper, lower = (half.subplots() for half in fig.subfigures(2, height_ratios=(1.8, 1)))
     ran = finished(result("peers")["rows"])[::-1]
     for place, (name, values) in enumerate(ran):
         seconds = values["fit"]["median"]
         color = COLORS["LightGCN" if name.startswith("recbook") else "Popularity"]
         upper.scatter(seconds, place, color=color, zorder=3)
         text = f"  {values['recall']:.3f}"
-        upper.annotate(text, (seconds, place), va="center", fontsize=10)
+        upper.annotate(text, (seconds, place), va="center")
     names = [name.replace(", to the original's recall", " to 0.3535") for name, _ in ran]
-    upper.set_yticks(range(len(ran)), names, fontsize=10)
+    upper.set_yticks(range(len(ran)), names)
     upper.set(xscale="log", xlabel="seconds to the end, and recall@20")
     upper.margins(x=0.2)
     growth = result("growth")
@@ -255,6 +256,7 @@ def draw(path: Path) -> None:
         lower.loglog(edges, [one[key] for one in growth["sizes"]], label=label, **style)
     lower.legend(loc="upper left")
     lower.set(xlabel="edges", ylabel="seconds", ylim=(1e-3, 10))
+    lower.set_xticks([10**5, 10**6, 10**7], ["100,000", "1 million", "10 million"])
     fig.savefig(path)
     plt.close(fig)
 

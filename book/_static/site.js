@@ -34,3 +34,11 @@ globalThis.formulas = new Promise((made) => {
     document.head.append(script);
   });
 });
+
+// Paper is light.
+const root = document.documentElement;
+addEventListener("beforeprint", () => {
+  root.dataset.onScreen = root.dataset.theme;
+  root.dataset.theme = "light";
+});
+addEventListener("afterprint", () => (root.dataset.theme = root.dataset.onScreen));

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import subprocess
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -80,6 +82,9 @@ def test_folders_of_gradescope_canvas_and_moodle(folder: Path) -> None:
         "canvas/leeann_12345_67890_hw3.ipynb",
         "canvas/raybob_LATE_12346_67891_hw3-1.ipynb",
         "canvas/o'neill_12347_67892_hw3.ipynb",
+        "wrapped/all of them/ann.ipynb",
+        "wrapped/all of them/bob.ipynb",
+        "one student/ann/hw3.ipynb",
         "moodle/Ann Lee_234_assignsubmission_file_/hw3.ipynb",
         "moodle/Bob_Ray_235_assignsubmission_file_hw3.ipynb",
         "moodle/Cem_236_assignsubmission_onlinetext_/onlinetext.html",
@@ -94,7 +99,7 @@ def test_folders_of_gradescope_canvas_and_moodle(folder: Path) -> None:
     )
     told = {
         name: [(each.id, each.name, each.flags) for each in find(folder / name)]
-        for name in ("gradescope", "canvas", "moodle")
+        for name in ("gradescope", "canvas", "wrapped", "one student", "moodle")
     }
     assert told == {
         "gradescope": [("submission_11", "Ann Lee, Bob", ()), ("submission_12", "Cem", ())],
@@ -103,6 +108,8 @@ def test_folders_of_gradescope_canvas_and_moodle(folder: Path) -> None:
             ("12347", "o'neill", ()),
             ("12346", "raybob", ("late",)),
         ],
+        "wrapped": [("ann", "", ()), ("bob", "", ())],
+        "one student": [("ann", "", ())],
         "moodle": [("234", "Ann Lee", ()), ("235", "Bob_Ray", ())],
     }
 
@@ -249,6 +256,22 @@ def test_errors_of_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         grade.main(["hunt1", str(tmp_path)])
     with pytest.raises(SystemExit, match="has no file"):
         grade.main(["hunt1", str(tmp_path / "none"), "--course", "A"])
+
+
+def test_make_hands_on_what_it_is_given() -> None:
+    words = ["COURSE=Graphs, spring", "HW=2", "SUBMISSIONS=handed in.zip"]
+    make = ["make", "-n", "-o", ".venv/.set-up", *words]
+    # A make that runs the tests hands its own flags on.
+    fresh = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFL"))
+    }
+    options = {"cwd": build.FOLDER.parent, "env": fresh, "capture_output": True, "text": True}
+
+    def told(target: str) -> str:
+        return subprocess.run([*make, target], **options).stdout
+
+    assert '-m teaching.build "Graphs, spring" "2"' in told("assign")
+    assert '-m teaching.grade "2" "handed in.zip" --course "Graphs, spring"' in told("grade")
 
 
 def test_reads_any_file(tmp_path: Path) -> None:
