@@ -60,15 +60,13 @@ def softmax_loss(users, films, batch, likes, temperature):
 
 
 # %%
-def made_likes(seed, num_users=60, num_films=40):
+def made_likes(seed, num_users=60, num_films=40, number={{likes}}):
     """Pairs of a user and a film; films of low numbers are liked by many."""
     draw = random.Random(seed)
     return [
         (user, film)
         for user in range(num_users)
-        for film in sorted(range(num_films), key=lambda f: draw.expovariate(1 / (2 + f)))[
-            : {{likes}}
-        ]
+        for film in sorted(range(num_films), key=lambda f: draw.expovariate(1 / (2 + f)))[:number]
     ]
 
 
