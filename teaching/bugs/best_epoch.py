@@ -7,8 +7,8 @@
 # **The symptoms.** A team trains for some epochs, keeps the scores of each, and reports recall and hit rate
 # of one epoch on a test part that is in no training. For a check a colleague has kept back a second part,
 # drawn like the first and of the same size, and measures the same scores on it. The trained model does
-# worse there in most runs, and never much better. A list of the most popular films, which has one epoch, does as well on
-# one part as on the other, but for chance. The table below the pipeline repeats this on made runs.
+# worse there in most runs. A list of the most popular films, which has one epoch, does as well on one part
+# as on the other, but for chance. The table below the pipeline repeats this on made runs.
 
 # %% role="variant"
 def variant(rng):
