@@ -61,22 +61,24 @@ def student(master: Master) -> NotebookNode:
     return _notebook(master, [c._replace(source=without_solution(c.source)) for c in cells])
 
 
+def answered(master: Master) -> NotebookNode:
+    """The same with all answers."""
+    cells = [cell for cell in master.cells if cell.role not in IN_MASTER + IN_SOLUTION]
+    return _notebook(master, [c._replace(source=with_solution(c.source)) for c in cells])
+
+
 def solution(master: Master) -> NotebookNode:
-    """The same with all answers, and with what only instructors read."""
+    """The same with what only instructors read, which may measure on real data for a minute."""
     cells = [cell for cell in master.cells if cell.role not in IN_MASTER]
     return _notebook(master, [c._replace(source=with_solution(c.source)) for c in cells])
 
 
 def run(notebook: NotebookNode) -> tuple[Answers, list[str]]:
-    """The names of a notebook that we wrote, and what stopped cells of it.
-
-    What instructors alone read is left out: it may measure on real data for a minute.
-    """
+    """The names of a notebook that we wrote, and what stopped cells of it."""
     answers, stopped = Answers(), []
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     with contextlib.redirect_stdout(io.StringIO()):
-        for cell in code:
-            if "instructor" not in cell.metadata and (told := answers.run(cell.source)):
+        for cell in notebook.cells:
+            if cell.cell_type == "code" and (told := answers.run(cell.source)):
                 stopped.append(f"{told}\n{cell.source}")
     plt.close("all")
     return answers, stopped
@@ -84,7 +86,7 @@ def run(notebook: NotebookNode) -> tuple[Answers, list[str]]:
 
 def sheet(master: Master) -> dict[str, Any]:
     """What grading needs: hidden arguments, and what the reference makes of them."""
-    reference, stopped = run(solution(master))
+    reference, stopped = run(answered(master))
     if stopped:
         raise SystemExit(f"{master.path.name}: its solution stops with {stopped[0]}")
     questions = [_graded(master, question, reference.names) for question in master.questions]
@@ -134,8 +136,7 @@ def _notebook(master: Master, cells: list[Cell]) -> NotebookNode:
 
 def _cell(master: Master, cell: Cell) -> NotebookNode:
     if cell.kind == "code":
-        metadata = {"instructor": True} if cell.role in IN_SOLUTION else {}
-        return v4.new_code_cell(cell.source, metadata=metadata)
+        return v4.new_code_cell(cell.source)
     source = cell.source
     if cell.role == "question":
         question = next(each for each in master.questions if each.id == cell.question)

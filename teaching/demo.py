@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode, v4
 
-from teaching.build import solution, student
+from teaching.build import answered, student
 from teaching.master import Master, read_master
 
 ENDLESS = "while True:\n    pass"
@@ -87,7 +87,7 @@ def with_cell(notebook: NotebookNode, source: str) -> NotebookNode:
 
 def files(master: Master, other: Master) -> dict[str, bytes]:
     """Each submission's file name and content."""
-    right, blank = solution(master), student(master)
+    right, blank = answered(master), student(master)
     wrong = [question.sources("wrong")[0] for question in master.questions if question.parts]
     names = [question.asks for question in master.questions if question.parts]
     made = {
@@ -97,7 +97,7 @@ def files(master: Master, other: Master) -> dict[str, bytes]:
         "dead": with_cell(right, DEAD),
         "hungry": with_cell(right, HUNGRY),
         "forged": with_cell(blank, FORGED.replace("NAMES", repr(names))),
-        "another": solution(other),
+        "another": answered(other),
     }
     made |= {f"wrong {n}": with_cell(right, cell.source) for n, cell in enumerate(wrong[:3], 1)}
     written = {f"{name}.ipynb": nbformat.writes(each).encode() for name, each in made.items()}

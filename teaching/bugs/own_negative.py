@@ -60,15 +60,13 @@ def softmax_loss(users, films, batch, likes, temperature):
 
 
 # %%
-def made_likes(seed, num_users=60, num_films=40):
+def made_likes(seed, num_users=60, num_films=40, number={{likes}}):
     """Pairs of a user and a film; films of low numbers are liked by many."""
     draw = random.Random(seed)
     return [
         (user, film)
         for user in range(num_users)
-        for film in sorted(range(num_films), key=lambda f: draw.expovariate(1 / (2 + f)))[
-            : {{likes}}
-        ]
+        for film in sorted(range(num_films), key=lambda f: draw.expovariate(1 / (2 + f)))[:number]
     ]
 
 
@@ -357,21 +355,17 @@ def softmax_loss(users, films, batch, likes, temperature):
     return float(np.mean(losses))
 
 
-# %% question="3" role="candidate" name="right by PyTorch"
-import torch
+# %% question="3" role="candidate" name="right in arrays"
+import numpy as np
 
 
 def softmax_loss(users, films, batch, likes, temperature):
-    user, film = torch.tensor(batch).T
-    users = torch.as_tensor(users, dtype=torch.float64)
-    films = torch.as_tensor(films, dtype=torch.float64)
-    liked = torch.zeros(len(users), len(films), dtype=torch.bool)
-    who, what = torch.tensor([tuple(pair) for pair in likes]).T
-    liked[who, what] = True
-    score = users[user] @ films[film].T / temperature
-    out = liked[user][:, film] & ~torch.eye(len(batch), dtype=torch.bool)
-    score = score.masked_fill(out, -torch.inf)
-    return torch.nn.functional.cross_entropy(score, torch.arange(len(batch))).item()
+    user, film = np.array(batch).T
+    liked = np.zeros((len(users), len(films)), dtype=bool)
+    liked[tuple(np.array([tuple(pair) for pair in likes]).T)] = True
+    in_sum = ~liked[user][:, film] | np.eye(len(batch), dtype=bool)
+    score = np.exp(np.array(users)[user] @ np.array(films)[film].T / temperature)
+    return float(np.log((score * in_sum).sum(1) / score.diagonal()).mean())
 
 
 # %% question="3" role="candidate" name="other likes"

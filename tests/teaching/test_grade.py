@@ -13,7 +13,7 @@ import pytest
 from nbformat import v4
 
 from teaching import build, demo, grade, sandbox
-from teaching.build import solution, student
+from teaching.build import answered, student
 from teaching.grade import grade_all
 from teaching.master import Master, read_master
 from teaching.sandbox import Limits
@@ -117,7 +117,7 @@ def test_folders_of_gradescope_canvas_and_moodle(folder: Path) -> None:
 def test_whatever_is_handed_in_has_a_row(
     folder: Path, tmp_path: Path, hunt: Master, hunt_sheet: Any
 ) -> None:
-    right, blank = nbformat.writes(solution(hunt)), nbformat.writes(student(hunt))
+    right, blank = nbformat.writes(answered(hunt)), nbformat.writes(student(hunt))
     bare = json.loads(right)
     bare["metadata"] = {}
     bare["cells"] = [
@@ -143,7 +143,7 @@ def test_whatever_is_handed_in_has_a_row(
         "bare.ipynb": json.dumps(bare),
         "kernel.ipynb": json.dumps(kernel),
         "loud.ipynb": json.dumps(loud),
-        "prints.ipynb": with_cells(solution(hunt), "print('x' * 10**6 + '\\n')\n" * 100),
+        "prints.ipynb": with_cells(answered(hunt), "print('x' * 10**6 + '\\n')\n" * 100),
         "course.ipynb": json.dumps(course),
         "mark.ipynb": "\ufeff" + right,
         "half.ipynb": right.replace("import random", "import random  # \\ud800"),
@@ -199,7 +199,7 @@ def test_goes_on_and_keeps_points_by_hand(
 ) -> None:
     sheet = json.loads(json.dumps(hunt_sheet))
     sheet["questions"].append({"id": "4", "title": "Say why", "asks": "", "points": 5, "parts": []})
-    notebook = solution(hunt)
+    notebook = answered(hunt)
     notebook.cells.append(
         v4.new_markdown_cell("**Your answer to question 4.** Ties <b>.", id="open")
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from teaching.build import run, sheet, solution, student, write
+from teaching.build import answered, run, sheet, student, write
 from teaching.marking import Mark, mark_answers
 from teaching.master import (
     FOLDER,
@@ -75,7 +75,7 @@ def only(made: dict, question: Question) -> dict:
 def test_right_and_wrong_answers(path: Path) -> None:
     for course in COURSES:
         master, made = built(path, course)
-        answers = run(solution(master))[0]
+        answers = run(answered(master))[0]
         for question in automatic(master):
             titles = {part.title for part in question.parts}
             for cell in question.sources("right"):
