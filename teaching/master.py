@@ -231,7 +231,7 @@ def _filled(path: Path, cell: Cell, drawn: dict[str, Any]) -> str:
             return str(drawn_value)
         start = cell.source.rfind("\n", 0, place.start()) + 1
         indent = " " * (place.start() - start)
-        text = pformat(drawn_value, width=88 - len(indent), sort_dicts=False, compact=True)
+        text = pformat(drawn_value, width=max(1, 88 - len(indent)), sort_dicts=False, compact=True)
         return text.replace("\n", "\n" + indent)
 
     return _PLACE.sub(value, cell.source)
