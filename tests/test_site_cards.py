@@ -56,7 +56,7 @@ def test_a_card_says_what_the_first_cell_says(path: Path) -> None:
         text.replace(said["badge"], "", 1).replace(said["line"], said["remark"]).split()
     )
     summary = site_cards.summary(f"book/{path.stem}")
-    assert all(said[name] in summary for name in ("title", "question", "goals", "time", "needs"))
+    assert all(said[name] in summary for name in ("title", "question", "time", "needs"))
 
 
 def test_a_page_without_code_is_named_with_its_first_sentence() -> None:

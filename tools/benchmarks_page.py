@@ -18,7 +18,7 @@ PAGE = Path(__file__).parents[1] / "book" / "benchmarks.md"
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 HEAD = (
     "# Benchmarks: time, memory and recall side by side\n\n"
-    "This page is generated from the result files in `benchmarks/`, which `make "
+    "All of it is generated from the result files in `benchmarks/`, which `make "
     "bench` makes. Ratios travel between machines, seconds do not.\n"
 )
 SEEDS = (

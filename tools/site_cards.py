@@ -74,7 +74,7 @@ def summary(page: str) -> str:
     if file.suffix == ".ipynb":
         said = first_cell(text)
         title, said_first = said["title"], said["question"]
-        rest = ["After it you can\n", said["goals"], *fields(said, level(page))]
+        rest = fields(said, level(page))
     else:
         title, said_first = re.findall(r"# (.+)\n\n((?:.|\n)+?\.)\s", text)[0]
         rest = []

@@ -16,7 +16,7 @@ PAGE = Path(__file__).parents[1] / "book" / "status.md"
 MEASURES = {"recall": "recall@20", "precision": "precision@20", "ndcg": "NDCG@20"}
 HEAD = (
     "# Status: every result, and what made it\n\n"
-    "This page is generated from the ledger (`recbook/results`), which `make results` "
+    "All of it is generated from the ledger (`recbook/results`), which `make results` "
     "makes from the raw data. A mean and its standard deviation (±) are over training "
     "seeds, or over split seeds where the row says *splits*; brackets are 95 % "
     "intervals. What was chosen, was chosen on validation.\n"

@@ -397,7 +397,7 @@ const movieNight = (() => {
     const last = Math.max(...places);
     const worst = standings.filter((one) => one.place[film] === last).map((one) => one.friend.name);
     const text = standings.map((one, n) => `${one.friend.name} ${places[n]}`).join(", ");
-    const loses = `${worst.join(" and ")} ${worst.length > 1 ? "lose" : "loses"} most`;
+    const loses = `${worst.join(" and ")} ${worst.length > 1 || worst[0] === "You" ? "lose" : "loses"} most`;
     return `Place of the first film on each list: ${text}.${standings.length > 1 ? ` ${loses}.` : ""}`;
   }
 
@@ -419,7 +419,7 @@ const movieNight = (() => {
     const left = absent.length ? ` No film yet: ${absent.join(", ")}.` : "";
     if (!here.length) {
       lists.replaceChildren();
-      said.textContent = `Tick a film.${left}`;
+      said.textContent = "Tick a film.";
       return;
     }
     if (!guessed) {
@@ -444,7 +444,9 @@ const movieNight = (() => {
     );
     const now = rules.Average.slice(0, SHOWN);
     const fresh = now.filter((film) => !before.includes(film)).length;
-    const moved = before.length ? ` ${fresh} of its ${now.length} films are new.` : "";
+    const moved = before.length
+      ? ` ${fresh} of its ${now.length} films are new since the last change.`
+      : "";
     const first = now.length ? `By the average: ${nameOf(now[0])}.${moved}` : "No film is left.";
     said.textContent = first + left;
     before = now;
