@@ -45,6 +45,13 @@ for _ in range(9):
         time.sleep(60)
 time.sleep(60)
 """
+MEMORY_FILES = """
+import os, time
+held = [os.memfd_create("x") for _ in range(9)]
+for each in held:
+    os.write(each, bytes(10**8))
+time.sleep(60)
+"""
 
 
 @pytest.mark.parametrize(
@@ -57,6 +64,7 @@ time.sleep(60)
         (MUTE, {}, "died"),
         (CROWD, {}, "processes"),
         (HOARDERS, {"memory": 300 * 2**20}, "memory"),
+        (MEMORY_FILES, {"memory": 500 * 2**20}, "memory"),
     ],
 )
 def test_a_cell_that_ends_the_box_costs_no_other(cell: str, limits: dict, why: str) -> None:
@@ -114,6 +122,8 @@ def call_service():
 seen = "recbook" in os.listdir(os.path.dirname(KIT))
 kit = os.listdir(KIT)
 hidden = tried(pathlib.Path(FOLDER, "sheet.json").read_text)
+file = tried(pathlib.Path(KIT).with_name("README.md").read_text)
+devices = sorted(os.listdir("/dev"))
 service = tried(call_service)
 wrote = tried(lambda: pathlib.Path(KIT).with_name("new").write_text("x"))
 home = tried(lambda: pathlib.Path.home().joinpath("new").write_text("x"))
@@ -121,7 +131,7 @@ own = tried(lambda: pathlib.Path("new").write_text("x"))
 net = tried(lambda: socket.create_connection(("1.1.1.1", 53), timeout=3))
 processes = len([name for name in os.listdir("/proc") if name.isdigit()])
 mount = subprocess.run(["umount", KIT], capture_output=True).returncode > 0
-again = subprocess.run(["unshare", "-Urm", "umount", KIT], capture_output=True).returncode > 0
+again = subprocess.run(["unshare", "-U", "true"], capture_output=True).returncode > 0
 """
 
 
@@ -133,6 +143,8 @@ def test_disk_network_and_other_processes(tmp_path: Path) -> None:
         "seen": True,
         "kit": [],
         "hidden": "FileNotFoundError",
+        "file": "done",  # it is empty
+        "devices": sorted("fd full null ptmx pts random shm urandom zero".split()),
         "service": "FileNotFoundError",
         "wrote": "OSError",
         "home": "OSError",
@@ -146,7 +158,7 @@ def test_disk_network_and_other_processes(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as service:
         service.bind(str(tmp_path / "service"))
         service.listen()
-        hide = (tmp_path, tmp_path / "below", sandbox.HERE)
+        hide = (tmp_path, tmp_path / "below", sandbox.HERE, sandbox.HERE.parent / "README.md")
         values, submission = ask([cell], *expected, hide=hide)
     assert not submission.failed
     assert dict(zip(expected, values, strict=True)) == expected
