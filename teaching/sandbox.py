@@ -52,6 +52,7 @@ if touch "$HOME/.recbook-box" 2> /dev/null; then rm "$HOME/.recbook-box"; exit 1
 cd /dev/shm/box/work
 exec setpriv --no-new-privs --inh-caps=-all --bounding-set=-all "$@"
 """
+_WITH_US = "setpriv --pdeathsig KILL"  # a box ends with the process that grades, however that ends
 _NAMESPACES = "--user --map-root-user --mount --net --ipc --pid --fork --kill-child --mount-proc"
 
 
@@ -320,7 +321,7 @@ def _in_namespaces(
     whole = {path.resolve() for path in {*hide, *places} if path.exists()}
     hidden = [str(path) for path in whole if whole.isdisjoint(path.parents)]
     own = ["sh", "-c", _SET_UP, "box", str(limits.disk), str(package), matplotlib.get_cachedir()]
-    return ["unshare", *_NAMESPACES.split(), *own, *hidden, "--", *command]
+    return [*_WITH_US.split(), "unshare", *_NAMESPACES.split(), *own, *hidden, "--", *command]
 
 
 def _environment(inside: Path) -> dict[str, str]:

@@ -2,7 +2,10 @@
 
 import os
 import socket
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -26,6 +29,13 @@ def ask(
         return [submission.reply(value(name)).get("value", "none") for name in names], submission
     finally:
         submission.close()
+
+
+def soon(holds: Callable[[], object]) -> bool:
+    end = time.monotonic() + 60
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.1)
+    return bool(holds())
 
 
 DEAF = "import signal\nsignal.signal(signal.SIGPROF, signal.SIG_IGN)\nwhile True: pass"
@@ -99,6 +109,31 @@ def test_nothing_is_left_running() -> None:
     ask([cell, "y = 2"], "y")
     time.sleep(0.5)
     assert not [p for p in psutil.process_iter(["cmdline"]) if mark in str(p.info["cmdline"])]
+
+
+@needs_isolation
+def test_a_box_ends_with_the_process_that_grades() -> None:
+    mark = f"recbook-orphan-{os.getpid()}"
+    cell = (
+        "import subprocess, sys, time\nsubprocess.Popen([sys.executable, '-c', "
+        f"'import time; time.sleep(600) # {mark}'])\ntime.sleep(600)"
+    )
+    grades = (
+        "from teaching.sandbox import Limits, Submission\n"
+        f"Submission([{cell!r}], Limits(), []).reply({value('x')})"
+    )
+
+    def run() -> list[psutil.Process]:
+        several = psutil.process_iter(["cmdline"])
+        return [each for each in several if (each.info["cmdline"] or [""])[-1].endswith(mark)]
+
+    process = subprocess.Popen([sys.executable, "-c", grades], cwd=sandbox.HERE.parent)
+    try:
+        assert soon(run)
+    finally:
+        process.kill()
+        process.wait()
+    assert soon(lambda: not run())
 
 
 def test_a_box_holds_no_secret() -> None:
