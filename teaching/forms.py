@@ -13,7 +13,7 @@ from typing import Any
 
 _LONGEST = 1_000_000  # items of an iterator
 _SIMPLE = (int, float, str, bool, type(None))
-_MOST_KEYS = 10_000  # of a set or dict: more could be chosen so that each meets all the others
+_MOST_KEYS = 1_000  # of a set or dict: more could be chosen so that each meets all the others
 _ARRAYS = ("tensor", "array", "interactions")
 
 

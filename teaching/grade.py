@@ -64,7 +64,7 @@ def grade_all(
 
     def one(each: Found) -> Graded:
         hashed = hashlib.sha256(whole)
-        if each.path:
+        if each.path and each.path.stat().st_size <= submissions.LARGEST:
             with open(each.path, "rb") as file:
                 hashed.update(hashlib.file_digest(file, "sha256").digest())
         digest = hashed.hexdigest()
@@ -174,6 +174,8 @@ def main(arguments: list[str] | None = None) -> None:
             everyone = grade_all(place, sheet, out, limits, given.jobs, [given.submissions])
         except RuntimeError as error:
             raise SystemExit(str(error)) from error
+        except OSError as error:
+            raise SystemExit(f"{error}; what was graded so far is kept in {out}") from error
     if not everyone:
         raise SystemExit(
             f"SUBMISSIONS={given.submissions} has no file, expected one for each student"

@@ -87,6 +87,11 @@ def _judge_part(
             return wrong if "none" in got else f"{wrong} {part['hint']}"
         value: Any = got
         try:
+            if (
+                not check
+                and len(json.dumps(got["value"])) > 20 * len(json.dumps(expected)) + 10_000
+            ):
+                return f"It was stopped: {_LIMITS['answer']}. {part['hint']}"
             value, right = unpack(got["value"]), unpack(expected)
             if part["key"] is not None:
                 value, right = value[part["key"]], right[part["key"]]
@@ -127,8 +132,8 @@ def _no_value(asks: str, got: dict[str, Any]) -> str:
         return f"`{asks}` is no function."
     if got.get("none") == "nothing":
         return f"`{asks}` returned nothing: put your code in place of the dots, end with return."
-    if got.get("error") in _LIMITS:
-        return f"It was stopped: {_LIMITS[got['error']]}."
+    if limit := _LIMITS.get(str(got.get("error"))):
+        return f"It was stopped: {limit}."
     if "error" in got:
         line = got.get("line")
         place = f" in line {line} of `{asks}`" if isinstance(line, int) and 0 < line < 1000 else ""

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import html
+import io
 import json
 import re
 from collections.abc import Sequence
@@ -89,15 +90,20 @@ def write_reports(everyone: Sequence[Graded], sheet: dict[str, Any], out: Path) 
     """Write all reports; points that a person has put into grades.csv stay there."""
     table = out / "grades.csv"
     by_hand = _points_by_hand(table, sheet)
+    if lost := by_hand.keys() - {_safe(graded.file) for graded in everyone}:
+        raise SystemExit(
+            f"{table} has points by hand for {', '.join(sorted(lost))}, expected only files that "
+            "are graded now: add the file, or move the table away; nothing was written"
+        )
     ids = [question["id"] for question in sheet["questions"]]
     out_of = sum(question["points"] for question in sheet["questions"])
     rows = [["id", "name", "file", *ids, "total", "out of", "status", "seconds", "flags"]]
     for graded in everyone:
-        hand = by_hand.get((_safe(graded.id), _safe(graded.file)), {})
+        hand = by_hand.get(_safe(graded.file), {})
         points = {each: _points(graded, question, hand) for each, question in _by_id(sheet).items()}
         total = sum(each for each in points.values() if each is not None)
         told = ["" if points[each] is None else f"{points[each]:g}" for each in ids]
-        whole = [f"{total:g}", str(out_of), graded.status, f"{graded.seconds:.1f}"]
+        whole = [f"{total:g}", str(out_of), _safe(graded.status), f"{graded.seconds:.1f}"]
         names = [_safe(each) for each in (graded.id, graded.name, graded.file)]
         rows.append([*names, *told, *whole, "; ".join(graded.flags)])
         name = key(graded)
@@ -159,13 +165,18 @@ def _points(graded: Graded, question: dict[str, Any], hand: dict[str, float]) ->
     return graded.points(question["id"]) if question["parts"] else hand.get(question["id"])
 
 
-def _points_by_hand(table: Path, sheet: dict[str, Any]) -> dict[tuple[str, str], dict[str, float]]:
-    """What a person has put into an earlier grades.csv, by submission and question."""
+def _points_by_hand(table: Path, sheet: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """What a person has put into an earlier grades.csv, by file and question."""
     if not table.is_file():
         return {}
-    with open(table, encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    found: dict[tuple[str, str], dict[str, float]] = {}
+    text = table.read_bytes().decode("utf-8-sig", "replace")  # as spreadsheets save it
+    rows = list(csv.DictReader(io.StringIO(text), delimiter=";" if text[:3] == "id;" else ","))
+    if rows and "file" not in rows[0]:
+        raise SystemExit(
+            f"{table} begins with {text[:40]!r}, expected columns id,name,file,... divided by "
+            "commas: save it as CSV again; nothing was written"
+        )
+    found: dict[str, dict[str, float]] = {}
     for row in rows:
         for question in sheet["questions"]:
             text = (row.get(question["id"]) or "").strip()
@@ -180,7 +191,7 @@ def _points_by_hand(table: Path, sheet: dict[str, Any]) -> dict[tuple[str, str],
                     f"{table} has {text!r} for question {question['id']} of {row.get('id')}, "
                     f"expected a number from 0 to {question['points']}; nothing was written"
                 )
-            found.setdefault((row["id"], row["file"]), {})[question["id"]] = points
+            found.setdefault(row["file"], {})[question["id"]] = points
     return found
 
 
@@ -204,8 +215,8 @@ class _Lines(list[str]):
 
 
 def _safe(text: str) -> str:
-    """A text that a spreadsheet does not take for a formula."""
-    text = text.encode("utf-8", "backslashreplace").decode()
+    """A text that a spreadsheet does not take for a formula, nor a terminal for a command."""
+    text = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
     return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
 
 

@@ -26,14 +26,25 @@ import psutil
 HERE = Path(__file__).parent
 _PACKAGE = ("__init__.py", "forms.py", "worker.py")  # all of the kit that a box holds
 _INSIDE = Path("/dev/shm/box")
-# Arguments: bytes it may write, its package, the folder of matplotlib's list of fonts, folders to
-# hide, "--", the command. Mounts that cannot be made read-only are the kernel's own.
+# Arguments: bytes it may write, its package, the folder of matplotlib's list of fonts, folders and
+# files to hide, "--", the command. Of the devices it has those that hold nothing: root could read
+# the disk's. Mounts that cannot be made read-only are the kernel's own.
 _SET_UP = """set -e
 size=$1 package=$2 fonts=$3; shift 3
+echo 0 > /proc/sys/user/max_user_namespaces
+{ echo 0 > /proc/sys/kernel/shmall; } 2> /dev/null || true
+mount -t tmpfs -o mode=755 tmpfs /dev/shm
+cd /dev/shm; mkdir shm pts; ln -s pts/ptmx ptmx; ln -s /proc/self/fd fd
+for each in full null random urandom zero; do touch $each; mount --bind /dev/$each $each; done
+mount -t devpts -o ptmxmode=666 devpts pts
+mount --rbind . /dev; cd /
 mount -t tmpfs -o "size=$size,mode=700" tmpfs /dev/shm
 cp -r "$package" /dev/shm/box
 cp "$fonts"/fontlist*.json /dev/shm/box/fonts 2> /dev/null || true
-while [ "$1" != -- ]; do mount -t tmpfs -o ro,size=4k tmpfs "$1"; shift; done; shift
+while [ "$1" != -- ]; do
+  if [ -d "$1" ]; then mount -t tmpfs -o ro,size=4k tmpfs "$1"; else mount --bind /dev/null "$1"; fi
+  shift
+done; shift
 while read -r _ point _; do case $point in
   /dev/shm) ;; *) mount -o remount,bind,ro "$(printf %b "$point")" 2> /dev/null || true ;;
 esac; done < /proc/self/mounts
@@ -41,6 +52,7 @@ if touch "$HOME/.recbook-box" 2> /dev/null; then rm "$HOME/.recbook-box"; exit 1
 cd /dev/shm/box/work
 exec setpriv --no-new-privs --inh-caps=-all --bounding-set=-all "$@"
 """
+_WITH_US = "setpriv --pdeathsig KILL"  # a box ends with the process that grades, however that ends
 _NAMESPACES = "--user --map-root-user --mount --net --ipc --pid --fork --kill-child --mount-proc"
 
 
@@ -99,7 +111,7 @@ class Box:
             skip: positions of cells that are left out.
             limits: what it may take.
             end: when it is stopped at the latest, on the monotonic clock.
-            hide: folders that it must not see.
+            hide: folders and files that it must not see.
         """
         self._limits, self._end, self._rest, self._watched = limits, end, b"", 0.0
         self._folder = Path(tempfile.mkdtemp(prefix="recbook-box-"))
@@ -182,7 +194,7 @@ class Box:
         self._watched, memory, processes = time.monotonic(), 0, self._processes()
         for process in processes:
             with suppress(psutil.Error):
-                memory += process.memory_info().rss
+                memory += process.memory_info().rss + _in_memory_files(process.pid)
         if memory > self._limits.memory:
             raise StoppedError("memory")
         if len(processes) > self._limits.processes:
@@ -276,6 +288,18 @@ class Submission:
         return self._box
 
 
+def _in_memory_files(process: int) -> int:
+    """Bytes in files that a process has open and that are on no disk: they count as no one's."""
+    held, folder, names = 0, f"/proc/{process}/fd", []
+    with suppress(OSError):
+        names = os.listdir(folder)
+    for name in names:
+        with suppress(OSError):  # it may be closed by now
+            if os.readlink(f"{folder}/{name}").startswith("/memfd:"):
+                held += os.stat(f"{folder}/{name}").st_blocks * 512
+    return held
+
+
 def _package(folder: Path) -> Path:
     """What a box holds: of the kit the worker alone, and empty folders."""
     package = folder / "box"
@@ -294,10 +318,10 @@ def _in_namespaces(
     needed += [os.environ["RECBOOK_DATA"]] if "RECBOOK_DATA" in os.environ else []
     places = {Path(name) for name in ("/run", "/tmp", "/var/tmp", tempfile.gettempdir())}
     places -= {place for place in places for path in needed if Path(path).is_relative_to(place)}
-    whole = {folder.resolve() for folder in {*hide, *places} if folder.is_dir()}
-    folders = [str(folder) for folder in whole if whole.isdisjoint(folder.parents)]
+    whole = {path.resolve() for path in {*hide, *places} if path.exists()}
+    hidden = [str(path) for path in whole if whole.isdisjoint(path.parents)]
     own = ["sh", "-c", _SET_UP, "box", str(limits.disk), str(package), matplotlib.get_cachedir()]
-    return ["unshare", *_NAMESPACES.split(), *own, *folders, "--", *command]
+    return [*_WITH_US.split(), "unshare", *_NAMESPACES.split(), *own, *hidden, "--", *command]
 
 
 def _environment(inside: Path) -> dict[str, str]:

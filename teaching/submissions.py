@@ -6,6 +6,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import disk_usage
 from typing import Any, NamedTuple
 
 import yaml
@@ -15,8 +16,10 @@ _NOT_FOLDERS = {".ipynb_checkpoints", "__MACOSX"}
 # lastfirst_LATE_1234_5678_hw3.ipynb: the student's number, then the submission's
 _CANVAS = re.compile(r"(?P<name>[^_]+)_(?P<late>LATE_)?(?P<id>\d+)_\d+_.+")
 # Ann Lee_1234_assignsubmission_file_/hw3.ipynb, or without folders ..._file_hw3.ipynb
-_MOODLE = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_(?P<kind>[a-z]+)_?.*")
-_LARGEST, _MOST_CODE = 300 * 2**20, 2 * 2**20
+_MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_(?P<kind>[a-z]+)_?.*")
+LARGEST, _MOST_CODE = 300 * 2**20, 2 * 2**20
+_MOST_LISTS = 5_000_000  # each takes up to thirty times its characters in memory
+_MOST_FILES = 20  # of one student: more are a folder that went along
 
 
 class Found(NamedTuple):
@@ -61,6 +64,12 @@ def unzipped(path: Path, folder: Path) -> Path:
     if not zipfile.is_zipfile(path):
         raise SystemExit(f"SUBMISSIONS={path} is neither a folder nor a zip")
     with zipfile.ZipFile(path) as packed:
+        size, free = sum(each.file_size for each in packed.infolist()), disk_usage(folder).free
+        if size > free:
+            raise SystemExit(
+                f"SUBMISSIONS={path} unpacks to {size:,} bytes, and {folder} has {free:,}: unpack "
+                "it elsewhere without the files that are too large, and name that folder"
+            )
         packed.extractall(folder)
     return folder
 
@@ -99,10 +108,13 @@ def read(path: Path | None) -> Notebook:
         return Notebook("no notebook")
     if not path.stat().st_size:
         return Notebook("empty file")
-    if path.stat().st_size > _LARGEST:
+    if path.stat().st_size > LARGEST:
+        return Notebook("file too large")
+    whole = path.read_bytes()
+    if whole.count(b"[") + whole.count(b"{") > _MOST_LISTS:
         return Notebook("file too large")
     try:
-        content = json.loads(path.read_bytes().decode("utf-8-sig"))
+        content = json.loads(whole.decode("utf-8-sig"))
         metadata = content.get("metadata", {})
         cells = [(cell["cell_type"], _text(cell["source"])) for cell in content["cells"]]
         kernel = metadata.get("language_info", {}).get("name")
@@ -153,9 +165,11 @@ def _found(entry: Path, folder: Path, names: dict[str, str]) -> Iterator[Found]:
         for each in several
         if each.is_file()
         and each.suffix == ".ipynb"
-        and not each.is_symlink()
+        and not (each.is_symlink() or entry.is_symlink())
         and not _NOT_FOLDERS & set(each.relative_to(folder).parts)
     ]
+    if len(several) > _MOST_FILES:
+        flags, several = (*flags, f"{len(several)} notebooks"), []
     if not several:
         yield Found(who, name, entry.name, None, flags)
     for path in several:

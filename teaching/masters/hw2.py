@@ -324,7 +324,7 @@ def fair_films(got, likes, num_items, number, seed):
             counts = Counter(triplet[place] for triplet in mine)
             if mine and not near(counts, {f: 1 / len(films) for f in films}, len(mine)):
                 return False
-    return len(got) == number
+    return len(got) == number and {user for user, _, _ in got} <= set(range(len(likes)))
 
 
 def hidden(rng, drawn):
@@ -391,6 +391,11 @@ def my_triplets(likes, num_items, number, seed):
         if place in likes[user] and other not in likes[user]:
             drawn.append((user, place, other))
     return np.array(drawn)
+
+
+# %% question="2.3" role="wrong" loses="all"
+def my_triplets(likes, num_items, number, seed):
+    return [(len(likes), 0, 0)] * number  # a user that there is not
 
 
 # %% question="2.3" role="wrong" loses=["users"]

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import subprocess
 import zipfile
 from pathlib import Path
@@ -86,7 +87,7 @@ def test_folders_of_gradescope_canvas_and_moodle(folder: Path) -> None:
         "wrapped/all of them/bob.ipynb",
         "one student/ann/hw3.ipynb",
         "moodle/Ann Lee_234_assignsubmission_file_/hw3.ipynb",
-        "moodle/Bob_Ray_235_assignsubmission_file_hw3.ipynb",
+        "moodle/Bob_Ray_235_assignsubmission_file_x_234_assignsubmission_file_hw3.ipynb",
         "moodle/Cem_236_assignsubmission_onlinetext_/onlinetext.html",
     ]
     for name in files:
@@ -97,9 +98,16 @@ def test_folders_of_gradescope_canvas_and_moodle(folder: Path) -> None:
         "  :results: !ruby/hash:ActiveSupport::HashWithIndifferentAccess\n    a: 1\n"
         "submission_12:\n  :submitters:\n  - :name: Cem\n"
     )
+    (folder / "moodle/Dan_237_assignsubmission_file_").symlink_to(
+        folder / "moodle/Ann Lee_234_assignsubmission_file_"
+    )
+    (folder / "whole course/dan").mkdir(parents=True)
+    for number in range(21):
+        (folder / f"whole course/dan/{number}.ipynb").touch()
+    (folder / "whole course/eve.ipynb").touch()
     told = {
         name: [(each.id, each.name, each.flags) for each in find(folder / name)]
-        for name in ("gradescope", "canvas", "wrapped", "one student", "moodle")
+        for name in ("gradescope", "canvas", "wrapped", "one student", "moodle", "whole course")
     }
     assert told == {
         "gradescope": [("submission_11", "Ann Lee, Bob", ()), ("submission_12", "Cem", ())],
@@ -110,8 +118,20 @@ def test_folders_of_gradescope_canvas_and_moodle(folder: Path) -> None:
         ],
         "wrapped": [("ann", "", ()), ("bob", "", ())],
         "one student": [("ann", "", ())],
-        "moodle": [("234", "Ann Lee", ()), ("235", "Bob_Ray", ())],
+        "moodle": [("234", "Ann Lee", ()), ("235", "Bob_Ray", ()), ("237", "Dan", ())],
+        "whole course": [("dan", "", ("21 notebooks",)), ("eve", "", ())],
     }
+    assert [each.path for each in find(folder / "moodle") if each.id == "237"] == [None]
+
+
+LINES = r"""
+import os
+for number in range(3, 16):
+    try:
+        os.write(number, b'{"error": []}\n{"none": {}}\n{"error": {}, "line": []}\n' * 9)
+    except OSError:
+        pass
+"""
 
 
 def test_whatever_is_handed_in_has_a_row(
@@ -147,6 +167,8 @@ def test_whatever_is_handed_in_has_a_row(
         "course.ipynb": json.dumps(course),
         "mark.ipynb": "\ufeff" + right,
         "half.ipynb": right.replace("import random", "import random  # \\ud800"),
+        "lines.ipynb": with_cells(student(hunt), LINES),
+        "escape\x1b[2J\u202e.ipynb": blank,
         "list.ipynb": "[1, 2]",
         "cells.ipynb": '{"cells": [1]}',
         "deep.ipynb": "[" * 100_000,
@@ -183,6 +205,8 @@ def test_whatever_is_handed_in_has_a_row(
         "course.ipynb": graded(full, "a file of another course"),
         "mark.ipynb": graded(full),
         "half.ipynb": ("not a notebook", "0", ""),
+        "lines.ipynb": graded("0"),
+        "escape\\x1b[2J\\u202e.ipynb": graded("0"),
         "list.ipynb": ("not a notebook", "0", ""),
         "cells.ipynb": ("not a notebook", "0", ""),
         "deep.ipynb": ("not a notebook", "0", ""),
@@ -214,6 +238,9 @@ def test_goes_on_and_keeps_points_by_hand(
     (out / "grades.csv").write_text(
         table.replace(f",,{before['total']},", f",3.5,{before['total']},")
     )
+    (out / "grades.csv").write_bytes(  # as a spreadsheet saves it
+        b"\xef\xbb\xbf" + (out / "grades.csv").read_bytes().replace(b",", b";")
+    )
     (folder / "bob.ipynb").write_text("")
     monkeypatch.setattr(grade, "Submission", None)  # nothing that is graded runs again
     grade_all(folder, sheet, out, LIMITS)
@@ -228,6 +255,12 @@ def test_goes_on_and_keeps_points_by_hand(
     with pytest.raises(
         SystemExit, match="'six' for question 4 of ann, expected a number from 0 to 5"
     ):
+        grade_all(folder, sheet, out, LIMITS)
+    (out / "grades.csv").write_text(table.replace("ann.ipynb", "ann.txt"))
+    with pytest.raises(SystemExit, match=r"points by hand for ann\.txt, expected only files"):
+        grade_all(folder, sheet, out, LIMITS)
+    (out / "grades.csv").write_text(table.replace(",", "\t"))
+    with pytest.raises(SystemExit, match="expected columns id,name,file"):
         grade_all(folder, sheet, out, LIMITS)
     (folder / "ann.ipynb").write_text(nbformat.writes(student(hunt)))
     (out / "grades.csv").unlink()
@@ -249,6 +282,13 @@ def test_errors_of_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(SystemExit, match="neither a folder nor a zip"):
         (tmp_path / "text").write_text("x")
         grade.main(["hunt1", str(tmp_path / "text")])
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("ann.ipynb", bytes(10**6))
+    free = shutil.disk_usage(tmp_path)._replace(free=10**6 - 1)
+    with monkeypatch.context() as less:
+        less.setattr(grade.submissions, "disk_usage", lambda folder: free)
+        with pytest.raises(SystemExit, match=r"unpacks to 1,000,000 bytes, and .* has 999,999"):
+            grade.main(["hunt1", str(tmp_path / "bomb.zip")])
     with pytest.raises(SystemExit, match="holds the project"):
         grade.main(["hunt1", "/"])
     build.main(["B", "hunt1"])
@@ -280,6 +320,8 @@ def test_reads_any_file(tmp_path: Path) -> None:
         path.write_bytes(content)
         assert read(path).problem == "not a notebook", content
     path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": "x" * 3_000_000}]}))
+    assert read(path).problem == "file too large"
+    path.write_text('{"cells": [], "more": [' + "[]," * 5_000_000 + "0]}")
     assert read(path).problem == "file too large"
     title = {"cell_type": "markdown", "source": ["# Homework 4: x\n", "y"]}
     path.write_text(json.dumps({"cells": [title]}))

@@ -133,6 +133,13 @@ def test_messages(source: str, message: str, hunt_sheet: dict[str, Any]) -> None
     assert any(message in each for each in told(source, hunt_sheet, "2"))
 
 
+def test_a_result_that_is_too_long_is_not_compared(hunt_sheet: dict[str, Any]) -> None:
+    colliding = (
+        "def mended_hit_rate(*given):\n    return [{n * (2**61 - 1) for n in range(900)}] * 9"
+    )
+    assert any("longer than any right one" in each for each in told(colliding, hunt_sheet, "2"))
+
+
 def test_changing_an_argument_loses_the_part(hunt: Master, hunt_sheet: dict[str, Any]) -> None:
     right = hunt.questions[1].sources("answer")[0].source
     changed = right.replace("    total = 0.0\n", "    total = 0.0\n    targets = list(targets)\n")

@@ -2,7 +2,10 @@
 
 import os
 import socket
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -28,6 +31,13 @@ def ask(
         submission.close()
 
 
+def soon(holds: Callable[[], object]) -> bool:
+    end = time.monotonic() + 60
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.1)
+    return bool(holds())
+
+
 DEAF = "import signal\nsignal.signal(signal.SIGPROF, signal.SIG_IGN)\nwhile True: pass"
 MUTE = "import os\nos.closerange(3, 99)"
 CROWD = """
@@ -45,6 +55,13 @@ for _ in range(9):
         time.sleep(60)
 time.sleep(60)
 """
+MEMORY_FILES = """
+import os, time
+held = [os.memfd_create("x") for _ in range(9)]
+for each in held:
+    os.write(each, bytes(10**8))
+time.sleep(60)
+"""
 
 
 @pytest.mark.parametrize(
@@ -57,6 +74,7 @@ time.sleep(60)
         (MUTE, {}, "died"),
         (CROWD, {}, "processes"),
         (HOARDERS, {"memory": 300 * 2**20}, "memory"),
+        (MEMORY_FILES, {"memory": 500 * 2**20}, "memory"),
     ],
 )
 def test_a_cell_that_ends_the_box_costs_no_other(cell: str, limits: dict, why: str) -> None:
@@ -93,6 +111,31 @@ def test_nothing_is_left_running() -> None:
     assert not [p for p in psutil.process_iter(["cmdline"]) if mark in str(p.info["cmdline"])]
 
 
+@needs_isolation
+def test_a_box_ends_with_the_process_that_grades() -> None:
+    mark = f"recbook-orphan-{os.getpid()}"
+    cell = (
+        "import subprocess, sys, time\nsubprocess.Popen([sys.executable, '-c', "
+        f"'import time; time.sleep(600) # {mark}'])\ntime.sleep(600)"
+    )
+    grades = (
+        "from teaching.sandbox import Limits, Submission\n"
+        f"Submission([{cell!r}], Limits(), []).reply({value('x')})"
+    )
+
+    def run() -> list[psutil.Process]:
+        several = psutil.process_iter(["cmdline"])
+        return [each for each in several if (each.info["cmdline"] or [""])[-1].endswith(mark)]
+
+    process = subprocess.Popen([sys.executable, "-c", grades], cwd=sandbox.HERE.parent)
+    try:
+        assert soon(run)
+    finally:
+        process.kill()
+        process.wait()
+    assert soon(lambda: not run())
+
+
 def test_a_box_holds_no_secret() -> None:
     cells = ["import os\nnames = list(os.environ)", "text = str(dict(os.environ))"]
     (names, text), _ = ask(cells, "names", "text")
@@ -114,6 +157,8 @@ def call_service():
 seen = "recbook" in os.listdir(os.path.dirname(KIT))
 kit = os.listdir(KIT)
 hidden = tried(pathlib.Path(FOLDER, "sheet.json").read_text)
+file = tried(pathlib.Path(KIT).with_name("README.md").read_text)
+devices = sorted(os.listdir("/dev"))
 service = tried(call_service)
 wrote = tried(lambda: pathlib.Path(KIT).with_name("new").write_text("x"))
 home = tried(lambda: pathlib.Path.home().joinpath("new").write_text("x"))
@@ -121,7 +166,7 @@ own = tried(lambda: pathlib.Path("new").write_text("x"))
 net = tried(lambda: socket.create_connection(("1.1.1.1", 53), timeout=3))
 processes = len([name for name in os.listdir("/proc") if name.isdigit()])
 mount = subprocess.run(["umount", KIT], capture_output=True).returncode > 0
-again = subprocess.run(["unshare", "-Urm", "umount", KIT], capture_output=True).returncode > 0
+again = subprocess.run(["unshare", "-U", "true"], capture_output=True).returncode > 0
 """
 
 
@@ -133,6 +178,8 @@ def test_disk_network_and_other_processes(tmp_path: Path) -> None:
         "seen": True,
         "kit": [],
         "hidden": "FileNotFoundError",
+        "file": "done",  # it is empty
+        "devices": sorted("fd full null ptmx pts random shm urandom zero".split()),
         "service": "FileNotFoundError",
         "wrote": "OSError",
         "home": "OSError",
@@ -146,7 +193,7 @@ def test_disk_network_and_other_processes(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as service:
         service.bind(str(tmp_path / "service"))
         service.listen()
-        hide = (tmp_path, tmp_path / "below", sandbox.HERE)
+        hide = (tmp_path, tmp_path / "below", sandbox.HERE, sandbox.HERE.parent / "README.md")
         values, submission = ask([cell], *expected, hide=hide)
     assert not submission.failed
     assert dict(zip(expected, values, strict=True)) == expected
