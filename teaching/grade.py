@@ -98,7 +98,7 @@ def grade_one(found: Found, sheet: dict[str, Any], limits: Limits, hide: Sequenc
         problem = f"another homework: {notebook.homework[:20]}"
     if problem:
         graded.status = problem
-        graded.marks = mark_answers(sheet, lambda request: {"none": "missing"})
+        graded.marks = mark_answers(sheet, lambda request: {"none": "unread"})
         return graded
     running = Submission(notebook.cells, limits, hide)
     try:

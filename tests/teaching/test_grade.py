@@ -73,6 +73,8 @@ def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = next(page for page in pages if page.name.startswith("wrong-2")).read_text()
     assert "until nothing changes" in wrong and "The core of a data set: 5 of 8 points" in wrong
     assert "wrong 2: 21 of 24 points, and up to 8 more from the person" in wrong
+    cut = next(page for page in pages if page.name.startswith("truncated")).read_text()
+    assert "Status: not a notebook." in cut and "There is no" not in cut
 
 
 def test_folders_of_gradescope_canvas_and_moodle(folder: Path) -> None:

@@ -147,7 +147,8 @@ def test_a_students_test_must_pass_right_code(hunt_sheet: dict[str, Any]) -> Non
     always = "def test_hit_rate(candidate):\n    assert False"
     assert told(always, hunt_sheet, "3") == {"Your test fails code that is right."}
     never = "def test_hit_rate(candidate):\n    return True"
-    assert "" not in told(never, hunt_sheet, "3")
+    passed = told(never, hunt_sheet, "3")
+    assert all(each.startswith("Your test passes code that is wrong. ") for each in passed)
     leaves = "def test_hit_rate(candidate):\n    raise SystemExit"
     assert told(leaves, hunt_sheet, "3") == {
         "It stopped with SystemExit in line 2 of `test_hit_rate`."
