@@ -5,7 +5,7 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,7 @@ def stored(digest: str, path: Path) -> Graded | None:
 def write_reports(everyone: Sequence[Graded], sheet: dict[str, Any], out: Path) -> Path:
     """Write all reports; points that a person has put into grades.csv stay there."""
     table = out / "grades.csv"
-    by_hand = _points_by_hand(table, sheet)
+    by_hand = _points_by_hand(table, sheet, {(_safe(g.id), _safe(g.file)) for g in everyone})
     ids = [question["id"] for question in sheet["questions"]]
     out_of = sum(question["points"] for question in sheet["questions"])
     rows = [["id", "name", "file", *ids, "total", "out of", "status", "seconds", "flags"]]
@@ -104,6 +104,10 @@ def write_reports(everyone: Sequence[Graded], sheet: dict[str, Any], out: Path) 
         _write(out / "feedback" / f"{name}.html", feedback(graded, sheet, hand))
         _write(out / "gradescope" / f"{name}.json", gradescope(graded, hand))
     _write(out / "open_answers.html", _open_answers(everyone, sheet))
+    now = {key(graded) for graded in everyone}
+    for page in [*(out / "feedback").glob("*.html"), *(out / "gradescope").glob("*.json")]:
+        if page.stem not in now:  # of a file that is not handed in any more, or of the demo
+            page.unlink()
     with atomic_file(table) as file:
         lines = _Lines()
         csv.writer(lines, lineterminator="\n").writerows(rows)
@@ -159,12 +163,20 @@ def _points(graded: Graded, question: dict[str, Any], hand: dict[str, float]) ->
     return graded.points(question["id"]) if question["parts"] else hand.get(question["id"])
 
 
-def _points_by_hand(table: Path, sheet: dict[str, Any]) -> dict[tuple[str, str], dict[str, float]]:
+def _points_by_hand(
+    table: Path, sheet: dict[str, Any], handed_in: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], dict[str, float]]:
     """What a person has put into an earlier grades.csv, by submission and question."""
     if not table.is_file():
         return {}
-    with open(table, encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    with open(table, encoding="utf-8-sig", newline="") as file:  # a spreadsheet may add the mark
+        reader = csv.DictReader(file)
+        rows, columns = list(reader), reader.fieldnames or []
+    if missing := [each for each in ("id", "file", *_by_id(sheet)) if each not in columns]:
+        raise SystemExit(
+            f"{table} has no column {', '.join(missing)}; nothing was written. Save it from your "
+            "spreadsheet as CSV with commas, not semicolons, or delete it to begin anew"
+        )
     found: dict[tuple[str, str], dict[str, float]] = {}
     for row in rows:
         for question in sheet["questions"]:
@@ -179,6 +191,12 @@ def _points_by_hand(table: Path, sheet: dict[str, Any]) -> dict[tuple[str, str],
                 raise SystemExit(
                     f"{table} has {text!r} for question {question['id']} of {row.get('id')}, "
                     f"expected a number from 0 to {question['points']}; nothing was written"
+                )
+            if (row["id"], row["file"]) not in handed_in:
+                raise SystemExit(
+                    f"{table} has points for question {question['id']} of {row['id']}, whose file "
+                    f"{row['file']} is not among these submissions; nothing was written. Name a "
+                    "folder with all submissions, or delete the row"
                 )
             found.setdefault((row["id"], row["file"]), {})[question["id"]] = points
     return found

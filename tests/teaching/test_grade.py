@@ -231,6 +231,22 @@ def test_goes_on_and_keeps_points_by_hand(
         SystemExit, match="'six' for question 4 of ann, expected a number from 0 to 5"
     ):
         grade_all(folder, sheet, out, LIMITS)
+    (out / "grades.csv").write_text(table, encoding="utf-8-sig")  # as Excel saves it
+    (folder / "bob.ipynb").unlink()
+    grade_all(folder, sheet, out, LIMITS)
+    assert rows(out) == {"ann.ipynb": after["ann.ipynb"]}
+    pages = [*(out / "feedback").iterdir(), *(out / "gradescope").iterdir()]
+    assert len(pages) == 2, "pages of files that are not handed in any more"
+    for wrong, told in {
+        table.replace(",", ";"): "has no column id, file, 1, 2, 3, 4; nothing was written",
+        table.replace(
+            "ann.ipynb", "other.ipynb"
+        ): "question 4 of ann, whose file other.ipynb is not",
+    }.items():
+        (out / "grades.csv").write_text(wrong)
+        with pytest.raises(SystemExit, match=told):
+            grade_all(folder, sheet, out, LIMITS)
+        assert (out / "grades.csv").read_text() == wrong
     (folder / "ann.ipynb").write_text(nbformat.writes(student(hunt)))
     (out / "grades.csv").unlink()
     with pytest.raises(TypeError):  # another file is graded anew
