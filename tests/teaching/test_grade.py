@@ -256,7 +256,7 @@ def test_goes_on_and_keeps_points_by_hand(
 def test_errors_of_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "DIST", tmp_path / "dist")
     monkeypatch.setattr(grade, "DIST", tmp_path / "dist")
-    with pytest.raises(SystemExit, match=r"expected one course with hw1 .* found none"):
+    with pytest.raises(SystemExit, match=r"expected one course with HW=hw1 .* found none"):
         grade.main(["1", str(tmp_path)])
     build.main(["A", "hunt1"])
     (tmp_path / "none").mkdir()
@@ -269,6 +269,12 @@ def test_errors_of_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         grade.main(["hunt1", str(tmp_path / "text")])
     with pytest.raises(SystemExit, match="holds the project"):
         grade.main(["hunt1", "/"])
+    with pytest.raises(SystemExit, match="holds the project"):
+        grade.main(["hunt1", str(grade.FOLDER.parent)])
+    with pytest.raises(SystemExit, match=r"called 'B' with HW=hunt1 .* found a-"):
+        grade.main(["hunt1", str(tmp_path / "none"), "--course", "B"])
+    with pytest.raises(SystemExit, match=r"no homework '', expected .* hw6, or hunt1 to hunt10"):
+        build.main(["A", ""])
     build.main(["B", "hunt1"])
     with pytest.raises(SystemExit, match=r"found a-.*, b-"):
         grade.main(["hunt1", str(tmp_path)])
