@@ -244,7 +244,9 @@ def test_masters_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert sorted(order["A"]) == sorted(order["B"]) == bugs and order["A"] != order["B"]
     with pytest.raises(SystemExit, match="there are hunts 1 to 10"):
         master_path("hunt11", "A")
-    with pytest.raises(SystemExit, match="there is no homework 'hw99', expected HW to be one of hw1"):
+    with pytest.raises(
+        SystemExit, match="there is no homework 'hw99', expected HW to be one of hw1"
+    ):
         master_path("hw99", "A")
     (tmp_path / "hw9.py").write_text(QUESTION)
     monkeypatch.setenv(OWN, str(tmp_path))
