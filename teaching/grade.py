@@ -36,15 +36,17 @@ LIMIT_OF = {"StoppedError": "time", "MemoryError": "memory"}
 
 def find_sheet(homework: str, course: str) -> Path:
     """The autograder that was built with the students' files."""
-    place = folder_name(course) if course else "*"
-    have = sorted(DIST.glob(f"{place}/{homework}/autograder.json"))
-    if len(have) != 1:
+    have = sorted(DIST.glob(f"*/{homework or '-'}/autograder.json"))
+    meant = [path for path in have if not course or path.parts[-3] == folder_name(course)]
+    if len(meant) != 1:
         several = ", ".join(path.parts[-3] for path in have) or "none"
+        named = f" called {course!r}" if course else ""
         raise SystemExit(
-            f"expected one course with {homework} in {DIST}, found {several}: build it with\n"
-            f'    make assign COURSE="..." HW={homework}\nor name the course: COURSE="..."'
+            f"expected one course{named} with HW={homework} in {DIST}, found {several}: build it "
+            f'with\n    make assign COURSE="..." HW={homework}\nor name the course and set the '
+            'secret as you did there: COURSE="..."'
         )
-    return have[0]
+    return meant[0]
 
 
 def grade_all(
@@ -98,7 +100,7 @@ def grade_one(found: Found, sheet: dict[str, Any], limits: Limits, hide: Sequenc
         problem = f"another homework: {notebook.homework[:20]}"
     if problem:
         graded.status = problem
-        graded.marks = mark_answers(sheet, lambda request: {"none": "missing"})
+        graded.marks = mark_answers(sheet, lambda request: {"none": "unread"})
         return graded
     running = Submission(notebook.cells, limits, hide)
     try:
@@ -164,7 +166,8 @@ def main(arguments: list[str] | None = None) -> None:
     given.submissions = given.submissions.expanduser()
     if not given.submissions.exists():
         raise SystemExit(f"there is no SUBMISSIONS={given.submissions}: name a folder or a zip")
-    if Path(sys.prefix).resolve().is_relative_to(given.submissions.resolve()):
+    kit = (Path(sys.prefix), FOLDER)
+    if any(each.resolve().is_relative_to(given.submissions.resolve()) for each in kit):
         raise SystemExit(
             f"SUBMISSIONS={given.submissions} holds the project: name a folder of its own"
         )

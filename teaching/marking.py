@@ -119,13 +119,18 @@ def _judge_test(question: dict[str, Any], reply: Reply) -> list[str]:
         failed[name] = got.get("raised") is True
     if any(fails for name, fails in failed.items() if name.startswith("right")):
         return ["Your test fails code that is right." for _ in question["parts"]]
-    return ["" if failed[part["catches"]] else str(part["hint"]) for part in question["parts"]]
+    passes = "Your test passes code that is wrong. {}"
+    return [
+        "" if failed[part["catches"]] else passes.format(part["hint"]) for part in question["parts"]
+    ]
 
 
 def _no_value(asks: str, got: dict[str, Any]) -> str:
     """Why there is nothing to compare, or nothing."""
     if got.get("none") == "missing":
         return f"There is no `{asks}` in your notebook, or its cell stopped with an error."
+    if got.get("none") == "unread":
+        return "Your file could not be graded: its status says why."
     if got.get("none") == "dots":
         return _NO_ANSWER.format(asks)
     if got.get("none") == "no function":

@@ -115,7 +115,8 @@ def master_path(name: str, course: str) -> Path:
         return FOLDER / "bugs" / f"{bugs[int(number[1]) - 1]}.py"
     have = {path.stem: path for place in master_folders() for path in place.glob("*.py")}
     if name not in have:
-        raise SystemExit(f"there is no homework {name}, expected one of {', '.join(sorted(have))}")
+        known = f"{', '.join(sorted(have))}, or hunt1 to hunt{len(all_bugs())}"
+        raise SystemExit(f"there is no homework {name!r}, expected HW to be one of {known}")
     return have[name]
 
 

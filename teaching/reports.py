@@ -110,6 +110,10 @@ def write_reports(everyone: Sequence[Graded], sheet: dict[str, Any], out: Path) 
         _write(out / "feedback" / f"{name}.html", feedback(graded, sheet, hand))
         _write(out / "gradescope" / f"{name}.json", gradescope(graded, hand))
     _write(out / "open_answers.html", _open_answers(everyone, sheet))
+    now = {key(graded) for graded in everyone}
+    for page in [*(out / "feedback").glob("*.html"), *(out / "gradescope").glob("*.json")]:
+        if page.stem not in now:  # of a file that is not handed in any more, or of the demo
+            page.unlink()
     with atomic_file(table) as file:
         lines = _Lines()
         csv.writer(lines, lineterminator="\n").writerows(rows)

@@ -17,7 +17,7 @@ def _digest(course: str, names: Sequence[str]) -> bytes:
     if len(secret) < _SHORTEST:
         raise SystemExit(
             f"{SECRET} has {len(secret)} characters, expected at least {_SHORTEST} that only you "
-            "know. Make one with\n    python -c 'import secrets; print(secrets.token_hex(16))'\n"
+            "know. Make one with\n    python3 -c 'import secrets; print(secrets.token_hex(16))'\n"
             f"keep it where you keep passwords, and set it before each build: export {SECRET}=..."
         )
     if not course.strip():

@@ -217,7 +217,8 @@ def hidden(rng, drawn):
         Part(
             "edges of one direction",
             2,
-            "A node hears those that send to it; one to which nobody sends gets zeros.",
+            "The shares count here, too. A node hears those that send to it; one to which nobody "
+            "sends gets zeros.",
             [(torch.tensor(rows(9)), graph(False)) for _ in range(2)],
             tolerance=1e-4,
         ),

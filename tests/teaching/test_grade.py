@@ -74,6 +74,8 @@ def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = next(page for page in pages if page.name.startswith("wrong-2")).read_text()
     assert "until nothing changes" in wrong and "The core of a data set: 5 of 8 points" in wrong
     assert "wrong 2: 21 of 24 points, and up to 8 more from the person" in wrong
+    cut = next(page for page in pages if page.name.startswith("truncated")).read_text()
+    assert "Status: not a notebook." in cut and "There is no" not in cut
 
 
 def test_folders_of_gradescope_canvas_and_moodle(folder: Path) -> None:
@@ -262,6 +264,12 @@ def test_goes_on_and_keeps_points_by_hand(
     (out / "grades.csv").write_text(table.replace(",", "\t"))
     with pytest.raises(SystemExit, match="expected columns id,name,file"):
         grade_all(folder, sheet, out, LIMITS)
+    (out / "grades.csv").write_text(table, encoding="utf-8-sig")  # as Excel saves it
+    (folder / "bob.ipynb").unlink()
+    grade_all(folder, sheet, out, LIMITS)
+    assert rows(out) == {"ann.ipynb": after["ann.ipynb"]}
+    pages = [*(out / "feedback").iterdir(), *(out / "gradescope").iterdir()]
+    assert len(pages) == 2, "pages of files that are not handed in any more"
     (folder / "ann.ipynb").write_text(nbformat.writes(student(hunt)))
     (out / "grades.csv").unlink()
     with pytest.raises(TypeError):  # another file is graded anew
@@ -271,7 +279,7 @@ def test_goes_on_and_keeps_points_by_hand(
 def test_errors_of_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "DIST", tmp_path / "dist")
     monkeypatch.setattr(grade, "DIST", tmp_path / "dist")
-    with pytest.raises(SystemExit, match=r"expected one course with hw1 .* found none"):
+    with pytest.raises(SystemExit, match=r"expected one course with HW=hw1 .* found none"):
         grade.main(["1", str(tmp_path)])
     build.main(["A", "hunt1"])
     (tmp_path / "none").mkdir()
@@ -291,6 +299,12 @@ def test_errors_of_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             grade.main(["hunt1", str(tmp_path / "bomb.zip")])
     with pytest.raises(SystemExit, match="holds the project"):
         grade.main(["hunt1", "/"])
+    with pytest.raises(SystemExit, match="holds the project"):
+        grade.main(["hunt1", str(grade.FOLDER.parent)])
+    with pytest.raises(SystemExit, match=r"called 'B' with HW=hunt1 .* found a-"):
+        grade.main(["hunt1", str(tmp_path / "none"), "--course", "B"])
+    with pytest.raises(SystemExit, match=r"no homework '', expected .* hw6, or hunt1 to hunt10"):
+        build.main(["A", ""])
     build.main(["B", "hunt1"])
     with pytest.raises(SystemExit, match=r"found a-.*, b-"):
         grade.main(["hunt1", str(tmp_path)])

@@ -87,7 +87,8 @@ def test_right_and_wrong_answers(path: Path) -> None:
                 assert loses and loses <= titles, f"{loses} are not among {titles}"
                 whole = made if course == COURSES[0] else only(made, question)
                 marks = mark_answers(whole, with_cell(answers, cell).reply)
-                assert lost(marks, question.id) == loses, (course, marks, cell.source)
+                got = lost(marks, question.id)
+                assert got == loses, f"{course}: loses {got}, not {loses}:\n{cell.source}"
                 others = [m for m in marks if m.question != question.id and not m.by_hand]
                 assert all(m.points == m.out_of for m in others), (others, cell.source)
 
@@ -102,7 +103,8 @@ def test_answers_are_enough(path: Path) -> None:
             some = any(loses == "all" or part.title in loses for loses in caught)
             assert some, f"question {question.id}: no wrong answer loses {part.title!r}"
     fewest = 3 if path.parent.name == "bugs" else 4
-    assert fewest <= len(master.questions) <= 6
+    have = len(master.questions)
+    assert fewest <= have <= 6, f"{path.name} has {have} questions, expected {fewest} to 6"
 
 
 def test_blank_file(path: Path) -> None:
