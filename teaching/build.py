@@ -7,6 +7,8 @@ import io
 import json
 import re
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -57,20 +59,17 @@ def with_solution(source: str) -> str:
 
 def student(master: Master) -> NotebookNode:
     """The notebook that students get."""
-    cells = [cell for cell in master.cells if cell.role not in IN_MASTER + IN_SOLUTION]
-    return _notebook(master, [c._replace(source=without_solution(c.source)) for c in cells])
+    return _notebook(master, IN_MASTER + IN_SOLUTION, without_solution)
 
 
 def answered(master: Master) -> NotebookNode:
     """The same with all answers."""
-    cells = [cell for cell in master.cells if cell.role not in IN_MASTER + IN_SOLUTION]
-    return _notebook(master, [c._replace(source=with_solution(c.source)) for c in cells])
+    return _notebook(master, IN_MASTER + IN_SOLUTION, with_solution)
 
 
 def solution(master: Master) -> NotebookNode:
     """The same with what only instructors read, which may measure on real data for a minute."""
-    cells = [cell for cell in master.cells if cell.role not in IN_MASTER]
-    return _notebook(master, [c._replace(source=with_solution(c.source)) for c in cells])
+    return _notebook(master, IN_MASTER, with_solution)
 
 
 def run(notebook: NotebookNode) -> tuple[Answers, list[str]]:
@@ -118,12 +117,20 @@ def write(master: Master, folder: Path) -> list[Path]:
     return [folder / name for name in made]
 
 
-def _notebook(master: Master, cells: list[Cell]) -> NotebookNode:
-    """A notebook whose first code cell finds or installs recbook, as a chapter's does."""
+@cache
+def _first_code() -> str:
+    """The cell that finds or installs recbook, the same in each chapter."""
     chapter = nbformat.read(CHAPTER, as_version=4)
-    first = next(cell.source for cell in chapter.cells if cell.cell_type == "code")
-    made = [_cell(master, cell) for cell in cells]
-    made.insert(1, v4.new_code_cell(first))
+    return str(next(cell.source for cell in chapter.cells if cell.cell_type == "code"))
+
+
+def _notebook(
+    master: Master, left_out: tuple[str, ...], shown: Callable[[str], str]
+) -> NotebookNode:
+    """A notebook of the cells with other roles, which begins as a chapter does."""
+    cells = [cell for cell in master.cells if cell.role not in left_out]
+    made = [_cell(master, cell._replace(source=shown(cell.source))) for cell in cells]
+    made.insert(1, v4.new_code_cell(_first_code()))
     for number, cell in enumerate(made):
         cell["id"] = f"{master.name}-{number:02d}"
     metadata = {

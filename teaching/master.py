@@ -26,7 +26,8 @@ IN_SOLUTION, IN_MASTER = ("instructor",), ("variant", "hidden", "right", "wrong"
 #: what a solution stands between
 MARKS = ("# BEGIN SOLUTION", "# END SOLUTION")
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
-_HEADING = re.compile(r"## Question \S+ ([^{\n]+)\n+\*\*Outcome\.\*\* ((?:[^{\n]+\n?)+)")
+#: of a question: its title and its outcome
+HEADING = re.compile(r"## Question \S+ ([^{\n]+)\n+\*\*Outcome\.\*\* ((?:[^{\n]+\n?)+)")
 
 
 class Part(NamedTuple):
@@ -123,7 +124,7 @@ def master_path(name: str, course: str) -> Path:
 def read_master(name: str, course: str, path: Path | None = None) -> Master:
     """The master of ``hw1`` or ``hunt2`` with the numbers of a course."""
     path = path or master_path(name, course)
-    raw = _cells(path, path.read_text(encoding="utf-8"))
+    raw = read_cells(path)
     drawn: dict[str, Any] = {}
     for cell in raw:
         if cell.role == "variant":
@@ -141,9 +142,14 @@ def read_master(name: str, course: str, path: Path | None = None) -> Master:
     return Master(name, course, path, title.lstrip("# "), cells, questions)
 
 
+def read_cells(path: Path) -> list[Cell]:
+    """A master's cells before anything is drawn."""
+    return _cells(path, path.read_text(encoding="utf-8"))
+
+
 @cache
 def _cells(path: Path, text: str) -> list[Cell]:
-    """A master's cells before anything is drawn; twenty courses read each."""
+    """The same of a text, which twenty courses read."""
     return [_cell(path, cell) for cell in jupytext.reads(text, "py:percent").cells]
 
 
@@ -180,7 +186,7 @@ def _questions(path: Path, course: str, cells: list[Cell], drawn: dict[str, Any]
     """All questions, with what their hidden cells draw for the course."""
     found = []
     for cell in (each for each in cells if each.role == "question"):
-        heading = _HEADING.match(cell.source)
+        heading = HEADING.match(cell.source)
         if not heading or not isinstance(cell.metadata.get("minutes"), int):
             raise SystemExit(
                 f"{path.name}: question {cell.question} needs minutes= in its cell, and begins\n"

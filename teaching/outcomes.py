@@ -11,11 +11,11 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-import jupytext
 import nbformat
 import yaml
 
-from teaching.master import FOLDER, all_bugs, master_path
+from teaching.master import FOLDER, HEADING, all_bugs, master_path, read_cells
+from tools.first_cell import first_cell
 
 BOOK = FOLDER.parent / "book"
 CHAPTERS = {int(path.name[:2]): path for path in sorted(BOOK.glob("[0-9][0-9]_*.ipynb"))}
@@ -24,8 +24,6 @@ WORDS_A_MINUTE, CELLS_A_MINUTE, QUESTION_MINUTES = 100, 2, 2
 KINDS = ("exercises", "homework", "hunts")
 _TASK = re.compile(r"### Exercise [\d.]+\n\n\*.+?, (\d+) minutes\.\*")
 _NO_PROSE = re.compile(r"^## References.*|^\[badge\]:.*?$", re.DOTALL | re.MULTILINE)
-_AIMS = re.compile(r"After this chapter you can\n\n((?:\d+\. .+\n)+)")
-_OUTCOME = re.compile(r"\*\*Outcome\.\*\* (?:.+\n?)+")
 _NAMED = re.compile(r"\bchapters?\s((?:[\d,]|\s|and)+)")
 
 
@@ -57,11 +55,10 @@ def read_chapter(number: int) -> Chapter:
     code = sum(cell.cell_type == "code" for cell in way)
     questions = [cell.metadata["question"] for cell in text if "question" in cell.metadata]
     reading = words / WORDS_A_MINUTE + code / CELLS_A_MINUTE + QUESTION_MINUTES * len(questions)
-    aims = _AIMS.search(cells[0].source)
-    assert aims, f"{CHAPTERS[number].name} begins without its outcomes"
+    said = first_cell(cells[0].source)
     return Chapter(
-        cells[0].source.splitlines()[0].removeprefix("# "),
-        [re.sub(r"^\d+\. |[;.]$", "", line) for line in aims[1].splitlines()],
+        said["title"],
+        [re.sub(r"^\d+\. |[;.]$", "", line) for line in said["goals"].splitlines()],
         questions,
         {
             cell.metadata["exercise"]: int(task[1])
@@ -81,12 +78,12 @@ class Task(NamedTuple):
 
 def questions_of(master: Path) -> dict[str, Task]:
     """A master's questions, by id."""
-    cells = jupytext.reads(master.read_text(encoding="utf-8"), "py:percent").cells
     tasks = {}
-    for cell in (cell for cell in cells if "minutes" in cell.metadata):
-        named = " ".join(_NAMED.findall("".join(_OUTCOME.findall(cell.source))))
-        chapters = [int(number) for number in re.findall(r"\d+", named)]
-        tasks[cell.metadata["question"]] = Task(cell.metadata["minutes"], chapters)
+    for cell in read_cells(master):
+        if cell.role == "question" and (heading := HEADING.match(cell.source)):
+            named = " ".join(_NAMED.findall(heading[2]))
+            chapters = [int(number) for number in re.findall(r"\d+", named)]
+            tasks[cell.question] = Task(cell.metadata["minutes"], chapters)
     return tasks
 
 

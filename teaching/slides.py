@@ -17,9 +17,11 @@ import nbformat
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
-ROOT = Path(__file__).parents[1]
+from tools.browser import CHROMIUM, chromium
+from tools.first_cell import first_cell
+from tools.prose import ROOT
+
 TARGET = ROOT / "_build" / "slides"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 MOST_ROWS = 14  # of a table that a room can read
 LINK = re.compile(r"\[([^\]]+)\]\((?!http)[^)]+\)")  # leads to a page of the site
 TASK = re.compile(r"### (Exercise [\d.]+)\n\n\*(.+?)\.\*")
@@ -88,13 +90,9 @@ def formula(tex: str, how: dict[str, bool]) -> str:
 def slides_of(chapter: Path) -> Iterator[Slide]:
     """A chapter's question and aims, then section by section what a room looks at together."""
     cells = nbformat.read(chapter, as_version=4).cells
-    first = cells[0].source
-    title = first.splitlines()[0].removeprefix("# ")
-    question = re.search(r"\*\*The question\.\*\* (.+)", first)
-    aims = re.search(r"After this chapter you can\n\n(?:\d.+\n?)+", first)
-    assert question and aims, f"{chapter.name} begins with neither a question nor aims"
-    yield title, render(question[1])
-    yield "Aims", render(aims[0])
+    said_first = first_cell(cells[0].source)
+    yield said_first["title"], render(said_first["question"])
+    yield "Aims", render(f"After this chapter you can\n\n{said_first['goals']}")
     tasks = [TASK.match(cell.source) for cell in cells if cell.get("metadata", {}).get("exercise")]
     heading, said, picture = "", "", ""
     for cell in cells[1:]:
@@ -146,10 +144,7 @@ def write(chapter: Path) -> Path:
 
 def print_all(pages: list[Path]) -> None:
     """A PDF beside each page, a slide a sheet."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 720})
         for path in pages:
             page.goto(path.as_uri())
@@ -158,7 +153,6 @@ def print_all(pages: list[Path]) -> None:
             page.pdf(
                 path=path.with_suffix(".pdf"), prefer_css_page_size=True, print_background=True
             )
-        browser.close()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ of it. It prints twice: from the first time the contents learn their page number
 """
 
 import re
-import shutil
 import sys
 import unicodedata
 from collections.abc import Iterator
@@ -17,9 +16,10 @@ from urllib.parse import urljoin
 
 import yaml
 from bs4 import BeautifulSoup, SoupStrainer
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from pypdf import PdfReader, PdfWriter
 
+from tools.browser import chromium
 from tools.prose import ROOT
 
 # A4 within the margins of print.css, in CSS pixels.
@@ -223,9 +223,7 @@ if __name__ == "__main__":
         yaml.safe_load((ROOT / f"_{name}.yml").read_text()) for name in ("config", "toc")
     )
     names = [toc["root"], *pages(toc)]
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with chromium() as browser:
         wrong = print_book(browser, Path(sys.argv[1]), names, config, Path(sys.argv[2]))
     print("\n".join(wrong) or f"The book is printed: {sys.argv[2]}.")
     sys.exit(bool(wrong))

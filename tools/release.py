@@ -55,12 +55,12 @@ def problems(folder: Path, tag: str) -> list[str]:
     inside = {
         name for name in zipfile.ZipFile(folder / wheel).namelist() if "dist-info" not in name
     }
-    if inside != package_files():
-        differ = sorted(inside ^ package_files())
+    package = package_files()
+    if differ := sorted(inside ^ package):
         found.append(f"the wheel and git have not the same files: {', '.join(differ)}")
     with tarfile.open(folder / source) as archive:
         packed = {name.partition("/")[2] for name in archive.getnames()}
-    if lacks := sorted((package_files() | {"LICENSE", "README.md", "pyproject.toml"}) - packed):
+    if lacks := sorted((package | {"LICENSE", "README.md", "pyproject.toml"}) - packed):
         found.append(f"the source distribution lacks {', '.join(lacks)}")
     return found
 

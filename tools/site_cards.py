@@ -15,18 +15,9 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from tools.first_cell import first_cell
 from tools.prose import ROOT, markdown
 
-FIRST_CELL = re.compile(
-    r"""\A\#\ (?P<title>.+)\n\n
-    (?P<badge>\[!\[.+)\n\n
-    \*\*The\ question\.\*\*\ (?P<question>.+)\n\n
-    After\ this\ chapter\ you\ can\n\n(?P<goals>(?:\d\..+\n)+)
-    (?:.*\n)*?
-    (?P<line>\*\*Read\ before:\*\*\ (?P<needs>.+?)\.\ \*\*Run\ time:\*\*\ (?P<time>[^.]+)\.\ ?
-    (?P<remark>.*))$""",
-    re.VERBOSE | re.MULTILINE,
-)
 FIELD = "{}\n: {}\n"
 
 
@@ -41,22 +32,6 @@ def level(page: str) -> str:
     """How far on a chapter is: what stands above the text of its part."""
     part = next(part for part, pages in parts().items() if page in pages)
     return yaml.safe_load((ROOT / f"{part}.md").read_text().split("---")[1])["level"]
-
-
-def first_cell(text: str) -> dict[str, str]:
-    """What the first cell of a chapter says.
-
-    Raises:
-        ValueError: where it does not say it in the form that all chapters have.
-    """
-    found = FIRST_CELL.match(text)
-    if found is None:
-        raise ValueError(
-            f"got a chapter that begins {text[:60]!r}, expected a title, the badge, **The "
-            "question.**, 'After this chapter you can' with a list, and **Read before:** ... "
-            "**Run time:** ...; see CONTRIBUTING.md"
-        )
-    return found.groupdict()
 
 
 def with_card(text: str, level: str) -> str:

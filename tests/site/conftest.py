@@ -1,6 +1,5 @@
 """The rendered site in a real browser, opened from disk: `make render` has to come first."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,23 +7,22 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tools.browser import CHROMIUM, chromium
+
 SITE = Path(__file__).parents[2] / "_build" / "html"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 Page = Any  # Playwright's, which may be missing
 Visit = Callable[..., Page]
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api")
+    pytest.importorskip("playwright.sync_api")
     if CHROMIUM is None:
         pytest.skip("there is no chromium: make site-test says how to get it")
     if not (SITE / "index.html").exists():
         pytest.skip("the site is not rendered: call make render")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(params=[360, 1280])

@@ -7,7 +7,9 @@ import nbformat
 import pytest
 
 from teaching import slides
-from teaching.slides import ROOT, slides_of, write
+from teaching.slides import slides_of, write
+from tools.browser import CHROMIUM, chromium
+from tools.prose import ROOT
 
 CHAPTERS = sorted((ROOT / "book").glob("[0-9]*.ipynb"))
 
@@ -32,13 +34,12 @@ def test_all_of_a_chapter_is_shown(chapter: Path) -> None:
 
 
 def test_no_slide_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    if slides.CHROMIUM is None:
+    pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
         pytest.skip("there is no chromium")
     monkeypatch.setattr(slides, "TARGET", tmp_path)
     longest = write(ROOT / "book" / "10_what_moves_the_needle.ipynb")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=slides.CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 720})
         outside: list[str] = []
         page.on("request", lambda one: one.url.startswith("http") and outside.append(one.url))
@@ -51,4 +52,3 @@ def test_no_slide_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         page.keyboard.press("ArrowRight")
         page.wait_for_function("scrollY === innerHeight")
         assert outside == []
-        browser.close()
