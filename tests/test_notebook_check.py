@@ -655,7 +655,7 @@ def test_what_a_chapter_must_hold_to_in_colab(tmp_path: Path) -> None:
     nbformat.write(new_notebook(cells=cells), tmp_path / "07_moving.ipynb")
     nbformat.write(new_notebook(cells=cells[:3]), tmp_path / "08_still.ipynb")
     code = "import sys, pytest, tools.notebook_check as check; check.FIRST_SECONDS = 0; "
-    code += "pytest.main(['-v', '--nbval', '-p', check.__name__, *sys.argv[1:]])"
+    code += "pytest.main(['-v', '-rN', '--nbval', '-p', check.__name__, *sys.argv[1:]])"
     command = [sys.executable, "-c", code, "--bare", tmp_path, *tmp_path.glob("*.ipynb")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
     found = re.findall(r"(0\d_\w+)\S*::(Cell \d|What).* ([A-Z]+) ", done.stdout)
