@@ -1,7 +1,6 @@
 """A small service: what a stored model recommends, and why, as JSON on a port of this machine.
 
-It reads one file and writes none. A file that takes its place by a rename answers from then on;
-each answer says which it is of. ``pip install 'recbook[serve]'`` brings along what it needs.
+It reads one file and writes none. A file that is renamed to its name answers from then on.
 """
 
 import os
@@ -17,7 +16,7 @@ import uvicorn
 from fastapi import FastAPI, HTTPException, Query
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
-from pydantic import BaseModel, Field, StrictInt, StrictStr
+from pydantic import BaseModel, BeforeValidator, Field, StrictInt, StrictStr
 
 from recbook.answers import RULES, NoFoldInError, StoredAnswers, UnknownIdError
 from recbook.checks import check_count, check_path
@@ -26,28 +25,34 @@ from recbook.files import NewestFile
 __all__ = ["application", "run"]
 
 LARGEST_BODY = 2**16  # bytes
-LOOK = 0.25  # seconds from one look at the file to the next
 MODEL, PROBES = "RECBOOK_SERVE_MODEL", "RECBOOK_SERVE_PROBES"  # how run tells its workers
-NAMES = "item", "score", "people"  # of what an answer has
 CODES: dict[Any, int] = {RequestValidationError: 422, UnknownIdError: 404, NoFoldInError: 409}
 
-Id = StrictInt | StrictStr
+
+def whole(given: Any) -> Any:
+    """JSON has one kind of number: 10.0 is 10."""
+    return int(given) if isinstance(given, float) and given.is_integer() else given
+
+
+Whole = Annotated[StrictInt, BeforeValidator(whole)]
+Id = Whole | StrictStr
 Liked = Annotated[list[Id], Field(min_length=1, max_length=500, examples=[[50, 181]])]
 Members = Annotated[list[Id | Liked], Field(min_length=1, max_length=20, examples=[[42, [50]]])]
 User = Annotated[str, Query(description="an id of a user", examples=["42"])]
 Item = Annotated[str, Query(description="an id of an item", examples=["50"])]
 Length = Annotated[int, Query(ge=1, le=100, description="how many, where there are as many")]
+Number = Annotated[Whole, Field(ge=1, le=100, description="how many, where there are as many")]
 
 
 class _Newcomer(BaseModel, extra="forbid", strict=True):
     liked: Liked
-    k: Length = 10
+    k: Number = 10
 
 
 class _Group(BaseModel, extra="forbid", strict=True):
     members: Members
     rule: Literal[RULES] = "average"  # type: ignore[valid-type]
-    k: Length = 10
+    k: Number = 10
 
 
 class _Row(BaseModel):
@@ -102,7 +107,7 @@ def application() -> FastAPI:
 
     @asynccontextmanager
     async def follow(_: FastAPI) -> AsyncIterator[None]:
-        with newest.followed(LOOK):
+        with newest.followed(0.25):
             yield
 
     faults: Any = {code: {"model": _Problem} for code in (400, 413, *CODES.values())}
@@ -124,7 +129,8 @@ def application() -> FastAPI:
 
     def answer(method: str, *given: Any) -> _Rows:
         now = newest.content  # the same to the end, whatever takes its place
-        found = [dict(zip(NAMES, one, strict=False)) for one in getattr(now, method)(*given)]
+        names, answers = ("item", "score", "people"), getattr(now, method)(*given)
+        found = [dict(zip(names, one, strict=False)) for one in answers]
         rows = [_Row(title=now.titles.get(one["item"]), **one) for one in found]
         return _Rows(model=now.digest, items=rows)
 
@@ -133,10 +139,9 @@ def application() -> FastAPI:
     @app.get("/health")
     def health() -> _Health:
         """What answers, and whether a newer file could not be read."""
-        now = newest.content
-        about: Any = {"model": now.digest, "kind": now.kind, "folds_in": now.folds_in}
-        about |= {"users": len(now.users), "items": len(now.items)}
-        return _Health(problem=newest.problem, **about)
+        now, problem = newest.content, newest.problem
+        size: Any = {"users": len(now.users), "items": len(now.items), "folds_in": now.folds_in}
+        return _Health(model=now.digest, kind=now.kind, problem=problem, **size)
 
     @app.get("/recommend", response_model_exclude_none=True)
     def recommend(user: User, k: Length = 10) -> _Rows:
@@ -191,5 +196,5 @@ def run(path: str | Path, port: int = 8000, workers: int = 2, probes: int = 0) -
         door.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         print(f"http://127.0.0.1:{door.getsockname()[1]}", flush=True)
         how: Any = {"fd": door.fileno(), "workers": workers, "factory": True}
-        how["timeout_worker_healthcheck"] = 60  # seconds: importing PyTorch takes its time
-        uvicorn.run("recbook.serve:application", log_level="warning", **how)
+        how |= {"log_level": "warning", "timeout_worker_healthcheck": 60}  # importing takes long
+        uvicorn.run("recbook.serve:application", **how)

@@ -118,7 +118,7 @@ def test_an_id_that_is_not_there_is_named(ask: str, split: Split) -> None:
 
 def test_groups_by_hand(split: Split) -> None:
     model = PureSVD(12).fit(split.train)
-    answers, members = Answers(model, split), [0, 3, 11]
+    answers, members = Answers(model, split), [1, 5, 9]
     score = model.score(torch.tensor(members)).numpy()
     score = (score - score.mean(1, keepdims=True)) / score.std(1, keepdims=True)
     seen = (sum(part.matrix for part in split.parts.values()).toarray()[members] > 0).any(0)

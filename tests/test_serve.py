@@ -1,5 +1,6 @@
 """The service: asked over a real socket, by a client, by schemathesis, through kills and swaps."""
 
+import itertools
 import os
 import re
 import signal
@@ -17,7 +18,8 @@ import httpx
 import pytest
 import schemathesis
 import uvicorn
-from hypothesis import HealthCheck, settings
+from hypothesis import given, settings
+from schemathesis import GenerationMode
 
 from recbook import save
 from recbook.answers import Answers
@@ -110,7 +112,7 @@ def test_what_has_been_seen_is_not_shown(client: httpx.Client) -> None:
         ("POST", "/group", b'{"members": [true]}', 422, "body.members.0"),
         ("POST", "/group", b'{"members": ["p1"], "rule": "loud"}', 422, "body.rule: got 'loud'"),
         ("POST", "/group", b'{"members": ["p1"], "more": 1}', 422, "body.more: got 1 (Extra"),
-        ("POST", "/recommend", b'{"liked": ["\\ud800"]}', 422, "body.liked.0"),
+        ("POST", "/recommend", b'{"liked": ["\\ud800"]}', 404, "item: got '\\ud800'"),
         ("POST", "/recommend", b'{"liked": ["a1"], "k": NaN}', 422, "body.k: got nan"),
         ("POST", "/recommend", b'{"liked": [' + b"9" * 5000 + b"]}", 400, "expected what"),
         ("POST", "/recommend", b" " * 70_000, 413, "got over 65536 bytes, expected fewer"),
@@ -129,24 +131,19 @@ def test_a_body_without_a_length_is_cut_off(client: httpx.Client) -> None:
     assert answer.status_code == 413
 
 
-schema = schemathesis.pytest.from_fixture("described")
+@pytest.mark.parametrize("mode", [*GenerationMode])
+def test_its_own_description_holds(mode: GenerationMode, address: str) -> None:
+    """What the description allows is answered as it says, what it does not allow is refused."""
+    described = schemathesis.openapi.from_url(f"{address}/openapi.json")
+    for operation in described.get_all_operations():
 
+        @settings(max_examples=40, deadline=None, derandomize=True, database=None)
+        @given(case=operation.ok().as_strategy(generation_mode=mode))
+        def fuzz(case: schemathesis.Case) -> None:
+            case.call_and_validate()
 
-@pytest.fixture
-def described(address: str) -> Any:
-    return schemathesis.openapi.from_url(f"{address}/openapi.json")
-
-
-@schema.parametrize()
-@settings(
-    max_examples=60,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[*HealthCheck],
-)
-def test_its_own_description_holds(case: Any) -> None:
-    case.call_and_validate()
+        if mode == GenerationMode.POSITIVE or "health" not in operation.ok().path:
+            fuzz()  # nothing can be wrong about a question without a word
 
 
 def test_the_description_has_examples(client: httpx.Client) -> None:
@@ -197,7 +194,7 @@ def test_no_answer_is_wrong_through_ten_kills_and_ten_swaps(tmp_path: Path) -> N
     """Two models take turns; an answer must be that of the one that it names, at any moment."""
     path = tmp_path / "model.safetensors"
     models = [EASE().fit(SPLIT.train), PureSVD(8).fit(SPLIT.train)]
-    contents, right = [], {}
+    contents, right, kills = [], {}, 0
     for model in models:
         contents.append(save(model, SPLIT, path).read_bytes())
         ours = Answers(model, SPLIT)
@@ -212,10 +209,12 @@ def test_no_answer_is_wrong_through_ten_kills_and_ten_swaps(tmp_path: Path) -> N
             stop, found, wrong = threading.Event(), [], []
 
             def ask() -> None:
-                while not stop.is_set():
-                    for user in right[sha256(contents[0]).hexdigest()[:12]]:
+                users = itertools.cycle(f"p{n}" for n in range(40))
+                with httpx.Client(headers={"Connection": "close"}, timeout=60) as client:
+                    while not stop.is_set():
+                        user = next(users)
                         try:
-                            answer = httpx.get(f"{address}/recommend?user={user}&k=5", timeout=60)
+                            answer = client.get(f"{address}/recommend?user={user}&k=5")
                         except httpx.TransportError:
                             continue  # its worker was killed: a client asks again
                         found.append(answer.json().get("model"))
@@ -231,16 +230,18 @@ def test_no_answer_is_wrong_through_ten_kills_and_ten_swaps(tmp_path: Path) -> N
                 (tmp_path / "new").rename(path)
                 now = sha256(contents[turn % 2]).hexdigest()[:12]
                 wait_until(lambda now=now: now in found[-3:], 120)
-                os.kill(children(service.pid)[0], signal.SIGKILL)
-                wait_until(lambda: len(children(service.pid)) == 2, 120)
-                so_far = len(found)
-                wait_until(lambda so_far=so_far: len(found) > so_far + 3, 120)
+                if turn % 2:  # both workers, so that for a while nobody answers
+                    for worker in children(service.pid):
+                        os.kill(worker, signal.SIGKILL)
+                        kills += 1
+                    so_far = len(found)
+                    wait_until(lambda so_far=so_far: len(found) > so_far + 9, 120)
             stop.set()
             thread.join(60)
-            assert not wrong and {*found} == {*right}
+            assert not wrong and {*found} == {*right} and kills == 10
         finally:
             service.terminate()
-            assert service.wait(60) in (0, -signal.SIGTERM)
+            assert service.wait(120) in (0, -signal.SIGTERM)
 
 
 def test_the_index_says_what_it_finds(tmp_path: Path) -> None:
@@ -252,4 +253,4 @@ def test_the_index_says_what_it_finds(tmp_path: Path) -> None:
         assert re.search(r"PureSVD, searches an index that finds 0\.\d+ of the exact 20$", said)
         assert pairs(httpx.get(f"{address}/recommend?user=p1", timeout=120))
         service.send_signal(signal.SIGINT)
-        assert service.wait(60) == 0
+        assert service.wait(120) == 0
