@@ -18,7 +18,7 @@ def progress(
     """A tqdm bar with an estimate that leaves nothing; in a log, a line each ``every`` seconds.
 
     Where ``TQDM_DISABLE`` is set, nothing is shown. A line tells how far it is, how long the rest
-    will take, and what :meth:`set_postfix` was given.
+    will take, and what ``set_postfix`` was given.
 
     Args:
         steps: what to go through, or None where ``total`` and ``update`` say how far it is.

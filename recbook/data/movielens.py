@@ -88,7 +88,7 @@ def movielens_of(split: Split) -> MovieLens | None:
 
     Raises:
         TypeError: on what is no split.
-        ConnectionError: as :func:`load_movielens_100k`; where the ids fit MovieLens alone.
+        ConnectionError: as :func:`recbook.data.load_movielens_100k`, where the ids fit.
     """
     check_kind("split", split, Split)
     users, items = split.user_ids, split.item_ids
