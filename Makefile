@@ -163,6 +163,6 @@ clean:  ## remove what was built, and the environment
 $(STAMP): pyproject.toml constraints.txt
 	@$(call check-python,$(PYTHON))
 	$(PYTHON) -m venv .venv
-	$(PY) -m pip install -c constraints.txt -e '.[book,dev]'
+	$(PY) -m pip install -c constraints.txt -e '.[book,serve,dev]'
 	env -u TQDM_DISABLE $(PY) -c 'from recbook.data import load_movielens_100k; print("MovieLens-100K is in", load_movielens_100k().folder)'
 	@touch $@

@@ -112,8 +112,12 @@ def parser() -> argparse.ArgumentParser:
     with_model(one)
     one.add_argument("--user", action="append", required=True, help="an id, or a friend's name")
     one = command(serve, "films.safetensors --port 8000")
-    with_model(one)
+    one.add_argument("model", type=Path, metavar="FILE", help="what train has stored")
     one.add_argument("--port", type=int, default=8000, help="of this machine [8000]")
+    one.add_argument("--workers", type=int, default=2, help="processes that answer [2]")
+    one.add_argument(
+        "--probes", type=int, default=0, help="search so many cells of a faiss index [0: exactly]"
+    )
     return top
 
 
@@ -202,34 +206,12 @@ def recommend(args: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def serve(args: argparse.Namespace) -> dict[str, Any]:
-    """Answer http://127.0.0.1:PORT/recommend?user=ann&k=10 with JSON, until it is interrupted."""
-    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-    from urllib.parse import parse_qs, urlsplit
-
-    lists = Lists(args.model)
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked = urlsplit(self.path)
-            given = parse_qs(asked.query)
-            try:
-                if asked.path != "/recommend" or "user" not in given:
-                    raise LookupError(f"got {self.path}, expected /recommend?user=ID&k=10")
-                code, answer = 200, lists.of(given["user"], int(given.get("k", [args.k])[0]))
-            except LookupError as error:
-                code, answer = 404, [{"error": str(error)}]
-            except FAULTS as error:
-                code, answer = 400, [{"error": str(error)}]
-            body = json.dumps(answer, default=str).encode()
-            self.send_response(code)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-    with ThreadingHTTPServer(("127.0.0.1", args.port), Handler) as server:
-        say(f"http://127.0.0.1:{server.server_port}/recommend?user={lists.users[0]}")
-        server.serve_forever()
+    """Answer on a port of this machine, from a file that may be replaced, until interrupted."""
+    try:
+        from recbook.serve import run
+    except ImportError as error:
+        raise ImportError(f"{error}; the service needs pip install 'recbook[serve]'") from error
+    run(args.model, args.port, args.workers, args.probes)
     return {}
 
 
@@ -294,18 +276,12 @@ def ids_of(parts: Split) -> tuple[np.ndarray, np.ndarray]:
 
 def known(parts: Split) -> tuple[pd.DataFrame | None, dict[str, Any]]:
     """MovieLens' films and the book's four friends, where all of the train part is MovieLens'."""
-    import pandas as pd
-
-    from recbook.data import load_movielens_100k, random_split, to_implicit
+    from recbook.data import random_split, to_implicit
+    from recbook.data.movielens import movielens_of
     from recbook.friends import find_friends
 
-    users, items = ids_of(parts)
-    if not {users.dtype.kind, items.dtype.kind} <= {"i", "u"}:
-        return None, {}
-    ml = load_movielens_100k()
-    rated = pd.MultiIndex.from_frame(ml.ratings[["user_id", "item_id"]])
-    pairs = pd.MultiIndex.from_arrays([users[parts.train.user], items[parts.train.item]])
-    if not pairs.isin(rated).all():
+    ml = movielens_of(parts)
+    if ml is None:
         return None, {}
     friends = find_friends(random_split(to_implicit(ml.ratings)), ml.items)["user_id"]
     return ml.items[["item_id", "title"]], {str(n).lower(): u for n, u in friends.items()}

@@ -1,17 +1,18 @@
-"""Writing a file so that a reader sees the old one or the new one, whole."""
+"""Files that take another's place: written whole, and read anew when they are there."""
 
 from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from recbook.checks import check_path
 
-__all__ = ["atomic_file"]
+__all__ = ["NewestFile", "atomic_file"]
 
 
 @contextmanager
@@ -59,3 +60,73 @@ def atomic_file(path: str | Path, previous: str | Path | None = None) -> Iterato
     except BaseException:
         new.unlink(missing_ok=True)
         raise
+
+
+class NewestFile:
+    """What the newest whole file at a path holds.
+
+    Attributes:
+        content: what ``read`` has made of the newest file that it could read.
+        problem: why a newer file could not be read, or None.
+
+    Args:
+        path: of the file, which others replace by a rename, as :func:`atomic_file` does.
+        read: makes something of the file; its errors are handed on here, and kept later.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "list.txt")
+    ...     _ = path.write_text("Alien")
+    ...     newest = NewestFile(path, Path.read_text)
+    ...     with atomic_file(path) as file:
+    ...         _ = file.write(b"Brazil")
+    ...     newest.look_again()
+    >>> newest.content
+    'Brazil'
+    """
+
+    content: Any
+    problem: str | None
+
+    def __init__(self, path: str | Path, read: Callable[[Path], Any]) -> None:
+        self._path, self._read = check_path("path", path, file=True), read
+        self._mark: tuple[int, ...] | None = ()
+        while self._mark == ():
+            self._take(self._look())
+
+    def look_again(self) -> None:
+        """Read the file where another has taken its place; go on with the old one if it fails."""
+        if (mark := self._look()) != self._mark:
+            try:
+                self._take(mark)
+            except Exception as error:  # whatever is wrong with it
+                self._mark, self.problem = mark, str(error)
+
+    def _take(self, mark: tuple[int, ...] | None) -> None:
+        content = self._read(self._path)
+        if self._look() == mark:  # else it may be of two files
+            self._mark, self.content, self.problem = mark, content, None
+
+    @contextmanager
+    def followed(self, seconds: float) -> Iterator[None]:
+        """Look again every so many seconds, in a thread of its own."""
+        stop = threading.Event()
+
+        def follow() -> None:
+            while not stop.wait(seconds):
+                self.look_again()
+
+        thread = threading.Thread(target=follow, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    def _look(self) -> tuple[int, ...] | None:
+        try:
+            found = self._path.stat()
+        except OSError:  # nothing is there, which reading will say
+            return None
+        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns

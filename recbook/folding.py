@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -13,7 +11,7 @@ from recbook.data import Interactions, check_part
 from recbook.graph import train_adjacency
 from recbook.models import EASE, LightGCN, PureSVD
 
-__all__ = ["fold_in"]
+__all__ = ["FoldIn", "fold_in"]
 
 
 def fold_in(model: PureSVD | EASE | LightGCN, liked: Interactions) -> Tensor:
@@ -47,33 +45,64 @@ def fold_in(model: PureSVD | EASE | LightGCN, liked: Interactions) -> Tensor:
     >>> fold_in(EASE(reg=1).fit(train), Interactions.from_pairs([0], [1], 1, 2))
     tensor([[0.6667, 0.0000]], dtype=torch.float64)
     """
-    check_kind("model", model, (PureSVD, EASE, LightGCN), "others have no fold-in here")
-    train = model.fitted_on
-    if train is None:
-        raise RuntimeError(
-            f"{type(model).__name__} knows no train part: call fit(train), or train(model, split)"
-        )
-    check_part("liked", liked, num_items=train.num_items)
-    rows: Any = torch.from_numpy(liked.matrix.toarray())
-    if isinstance(model, PureSVD):
-        return rows @ model.item_emb @ model.item_emb.T
-    if isinstance(model, EASE):
-        return rows @ model.weight
-    return _from_layers(model, train, rows)
+    folding = FoldIn(model)
+    check_part("liked", liked, num_items=len(folding.given))
+    vectors = folding.vectors(liked.user, liked.item, liked.num_users)
+    return vectors if folding.items is None else vectors @ folding.items.T
+
+
+class FoldIn:
+    """What :func:`fold_in` makes of a model once, for whoever folds in again and again.
+
+    Attributes:
+        given: what an item that is liked adds to a newcomer's vector, a row an item.
+        items: what a newcomer's vector is multiplied with, a row an item; None where the vector is
+            the newcomer's scores already, as EASE's is.
+
+    Args:
+        model: as for :func:`fold_in`.
+
+    Raises:
+        TypeError, ValueError, RuntimeError: as :func:`fold_in`, but for what is liked.
+    """
+
+    def __init__(self, model: PureSVD | EASE | LightGCN) -> None:
+        check_kind("model", model, (PureSVD, EASE, LightGCN), "others have no fold-in here")
+        train = model.fitted_on
+        if train is None:
+            raise RuntimeError(
+                f"{type(model).__name__} knows no train part: call fit(train), or train(model, "
+                "split)"
+            )
+        self.given: Tensor
+        self.items: Tensor | None = None
+        self._unit = isinstance(model, LightGCN)
+        if isinstance(model, PureSVD):
+            self.given = self.items = model.item_emb
+        elif isinstance(model, EASE):
+            self.given = model.weight
+        else:
+            self.given, self.items = _lower_layers(model, train), model.final[1]
+
+    def vectors(self, user: Tensor, item: Tensor, num_users: int = 1) -> Tensor:
+        """The vectors of newcomers, of whom ``user[n]`` likes ``item[n]``, a row each."""
+        mine = self.given.new_zeros(num_users, self.given.shape[1])
+        mine.index_add_(0, user.to(mine.device), self.given[item.to(mine.device)])
+        return F.normalize(mine) if self._unit else mine
 
 
 @torch.no_grad()
-def _from_layers(model: LightGCN, train: Interactions, rows: Tensor) -> Tensor:
+def _lower_layers(model: LightGCN, train: Interactions) -> Tensor:
+    """The sum of each item's layers below the last, over the root of its degree."""
     if model.num_layers < 1:
         raise ValueError(
             "got a LightGCN with num_layers=0, expected one or more: a newcomer's embedding is "
             "made of the layers of the items; train one with a layer"
         )
-    _, item_emb = model.final
-    layer, adj = model.embedding.weight, train_adjacency(train).to(item_emb.device)
+    layer = model.embedding.weight
+    adj = train_adjacency(train).to(layer.device)
     below = torch.zeros_like(layer)
     for _ in range(model.num_layers):
         below, layer = below + layer, model.propagate(layer, adj)
-    root = train.item_degree.clamp(min=1).sqrt().to(item_emb)  # an item without users stays
-    mine = (rows.to(item_emb) / root) @ model.split_nodes(below)[1]
-    return F.normalize(mine) @ item_emb.T
+    root = train.item_degree.clamp(min=1).sqrt().to(layer)  # an item without users stays
+    return model.split_nodes(below)[1] / root[:, None]

@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[1]
 # From bottom to top: a module imports what stands before it. A new one is given its place here.
 ORDER = (
     "checks files memory threads progress sparse ranking data graph losses sampling evaluation "
-    "beyond_accuracy stats models folding checkpoint recipes training saving tuning distributed"
+    "beyond_accuracy stats models folding checkpoint recipes training saving answers tuning "
+    "distributed"
 ).split()
 ASIDE = {  # whom nothing in ORDER imports: the last module that each may lean on
     "exercises": "checks",
@@ -25,6 +26,7 @@ ASIDE = {  # whom nothing in ORDER imports: the last module that each may lean o
     "friends": "data",
     "ledger": "data",
     "testing": "saving",
+    "serve": "answers",
     "__main__": "distributed",  # the command line
     "": "distributed",  # recbook itself, which hands names on
 }
@@ -233,9 +235,12 @@ def test_what_chapters_import_is_in_the_wheel() -> None:
     for chapter, tree in CHAPTER_TREES.items():
         for imported, _, _ in imports(tree):
             assert imported in PACKAGE, f"{chapter} imports {imported}"
-    ((where, patterns),) = project["package-data"].items()
-    folder = ROOT.joinpath(*where.split("."))
-    packed = {path for pattern in patterns for path in folder.glob(pattern)}
+    packed = {
+        path
+        for where, patterns in project["package-data"].items()
+        for pattern in patterns
+        for path in ROOT.joinpath(*where.split(".")).glob(pattern)
+    }
     data = {
         path
         for path in (ROOT / "recbook").rglob("*")

@@ -1,14 +1,10 @@
 """recbook on the command line: what it prints, stores and answers, and what it refuses."""
 
-import http.server
 import json
 import os
 import shlex
 import subprocess
 import sys
-import threading
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -162,44 +158,19 @@ def test_help_waits_for_no_library() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_it_answers_on_a_port(
-    visits: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+def test_serve_says_what_it_cannot_answer_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stored = tmp_path / "model.safetensors"
-    run(capsys, "train", "popularity", "--ratings", visits, "--out", stored)
-    servers: list[http.server.ThreadingHTTPServer] = []
-    ready = threading.Event()
+    assert "expected a file of save" in refused(capsys, "serve", tmp_path / "nothing")
+    assert "port" in refused(capsys, "serve", tmp_path / "nothing", "--port", 70000)
 
-    class Watched(http.server.ThreadingHTTPServer):
-        def serve_forever(self, poll_interval: float = 0.01) -> None:
-            servers.append(self)
-            ready.set()
-            super().serve_forever(poll_interval)
 
-    monkeypatch.setattr(http.server, "ThreadingHTTPServer", Watched)
-    thread = threading.Thread(target=run_command, args=[["serve", str(stored), "--port", "0"]])
-    thread.start()
-    assert ready.wait(30)
-    start = f"http://127.0.0.1:{servers[0].server_port}"
-
-    def ask(path: str) -> Any:
-        with urllib.request.urlopen(start + path) as answer:
-            assert answer.headers["Content-Type"] == "application/json"
-            return json.load(answer)
-
-    expected = run(capsys, "recommend", stored, "--user", "p3", "-k", 4)
-    assert ask("/recommend?user=p3&k=4") == expected
-    wrong = {"/": 404, "/recommend": 404, "/recommend?user=ann": 400, "/recommend?user=p3&k=x": 400}
-    for path, code in wrong.items():
-        with pytest.raises(urllib.error.HTTPError) as failed:
-            ask(path)
-        assert failed.value.code == code and json.load(failed.value)[0]["error"]
-    servers[0].shutdown()
-    thread.join(30)
-    assert not thread.is_alive()
+def test_serve_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    monkeypatch.delitem(sys.modules, "recbook.serve", raising=False)
+    assert "pip install 'recbook[serve]'" in refused(capsys, "serve", "films.safetensors")
 
 
 @pytest.mark.parametrize(

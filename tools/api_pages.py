@@ -28,7 +28,7 @@ GROUPS = {
         "recipes tuning"
     ),
     "To keep, to share and to show": (
-        "saving checkpoint distributed ledger plotting friends exercises testing"
+        "saving answers serve checkpoint distributed ledger plotting friends exercises testing"
     ),
     "What the others stand on": "sparse ranking memory threads progress files checks",
 }

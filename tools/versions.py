@@ -42,9 +42,9 @@ def pip_arguments(run: str, requirements: list[str]) -> list[str]:
     """Return what `pip install` is given for a run."""
     if run == "oldest":
         lowest = [f"{name}=={low}" for name, low in map(split_requirement, requirements)]
-        return ["-e", f"{ROOT}[book,dev]", *lowest]
+        return ["-e", f"{ROOT}[book,serve,dev]", *lowest]
     # Also of what our requirements require, when the environment is an old one.
-    return ["--upgrade", "--upgrade-strategy", "eager", "-e", f"{ROOT}[book,dev]"]
+    return ["--upgrade", "--upgrade-strategy", "eager", "-e", f"{ROOT}[book,serve,dev]"]
 
 
 def set_up(run: str) -> Path:

@@ -15,9 +15,11 @@ from typing import Any
 
 import pandas as pd
 
+from recbook.checks import check_kind
 from recbook.data.fetching import TIMEOUT, Made, download, fetch_first, find_files, md5
+from recbook.data.split import Split
 
-__all__ = ["MovieLens", "load_movielens_100k"]
+__all__ = ["MovieLens", "load_movielens_100k", "movielens_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +81,25 @@ def load_movielens_100k(root: str | Path | None = None) -> MovieLens:
     names = "user_id age gender occupation zip_code"
     users = table("u.user", "|", names, dtype={"zip_code": str})
     return MovieLens(ratings, items, users, folder)
+
+
+def movielens_of(split: Split) -> MovieLens | None:
+    """MovieLens-100K, where all of a split's train part is of it, with its ids; else None.
+
+    Raises:
+        TypeError: on what is no split.
+        ConnectionError: as :func:`recbook.data.load_movielens_100k`, where the ids fit.
+    """
+    check_kind("split", split, Split)
+    users, items = split.user_ids, split.item_ids
+    for ids, most in ((users, 943), (items, 1682)):
+        if ids is None or ids.dtype.kind not in "iu" or ids.min() < 1 or ids.max() > most:
+            return None
+    assert users is not None and items is not None
+    ml, train = load_movielens_100k(), split.train
+    rated = pd.MultiIndex.from_frame(ml.ratings[["user_id", "item_id"]])
+    pairs = pd.MultiIndex.from_arrays([users[train.user], items[train.item]])
+    return ml if pairs.isin(rated).all() else None
 
 
 def _fetch_movielens() -> dict[str, bytes]:
