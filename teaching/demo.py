@@ -2,6 +2,7 @@
 
 import argparse
 import copy
+import re
 from pathlib import Path
 
 import nbformat
@@ -85,9 +86,23 @@ def with_cell(notebook: NotebookNode, source: str) -> NotebookNode:
     return changed
 
 
+def with_texts(notebook: NotebookNode, master: Master, sample: int) -> NotebookNode:
+    """The notebook with one of the sample answers to each question that a person grades."""
+    changed = copy.deepcopy(notebook)
+    for question in master.questions:
+        told = "\n\n".join(cell.source for cell in question.cells if cell.role == "instructor")
+        samples = re.findall(r"(?s)\*\*Sample answer, .*?\*\* (.*?)(?=\n\n\*\*Sample|$)", told)
+        mark = f"**Your answer to question {question.id}.**"
+        for cell in changed.cells:
+            if cell.source.startswith(mark):
+                cell.source = f"{mark} {samples[sample]}"
+    return changed
+
+
 def files(master: Master, other: Master) -> dict[str, bytes]:
     """Each submission's file name and content."""
-    right, blank = answered(master), student(master)
+    right, blank = with_texts(answered(master), master, 0), student(master)
+    weak = with_texts(right, master, -1)
     wrong = [question.sources("wrong")[0] for question in master.questions if question.parts]
     names = [question.asks for question in master.questions if question.parts]
     made = {
@@ -99,7 +114,7 @@ def files(master: Master, other: Master) -> dict[str, bytes]:
         "forged": with_cell(blank, FORGED.replace("NAMES", repr(names))),
         "another": answered(other),
     }
-    made |= {f"wrong {n}": with_cell(right, cell.source) for n, cell in enumerate(wrong[:3], 1)}
+    made |= {f"wrong {n}": with_cell(weak, cell.source) for n, cell in enumerate(wrong[:3], 1)}
     written = {f"{name}.ipynb": nbformat.writes(each).encode() for name, each in made.items()}
     written["truncated.ipynb"] = written["right.ipynb"][:3000]
     written["empty.ipynb"] = b""

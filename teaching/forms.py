@@ -44,7 +44,7 @@ def plain(value: Any) -> Any:
         return value
     if value is ...:  # a part without an answer
         return None
-    raise TypeError(f"a {kind} is no plain data")
+    raise TypeError(f"a {kind} is no plain data; give numbers, texts, lists, sets, dicts, ...")
 
 
 def pack(value: Any) -> Any:
@@ -52,8 +52,8 @@ def pack(value: Any) -> Any:
     if type(value) in _SIMPLE:
         return value
     kind = type(value).__name__
-    if kind == "Tensor":
-        return {"tensor": [value.tolist(), str(value.dtype).removeprefix("torch.")]}
+    if kind in ("Tensor", "Parameter"):
+        return {"tensor": [value.to_dense().tolist(), str(value.dtype).removeprefix("torch.")]}
     if kind == "ndarray":
         return {"array": [value.tolist(), str(value.dtype)]}
     if kind == "Interactions":
@@ -70,7 +70,7 @@ def pack(value: Any) -> Any:
         return [each if type(each) in _SIMPLE else pack(each) for each in value]
     if isinstance(value, int | float | str):
         return value
-    raise TypeError(f"a {kind} cannot be handed on; give numbers, texts, lists, sets, dicts, ...")
+    return pack(plain(value))
 
 
 def unpack(form: Any, arrays: bool = False) -> Any:
@@ -78,15 +78,15 @@ def unpack(form: Any, arrays: bool = False) -> Any:
 
     Args:
         form: what ``pack`` made, read from JSON.
-        arrays: whether tensors, arrays and interactions are made. Only a submission's own process
-            does that: a few characters can ask for more memory than there is.
+        arrays: whether tensors, arrays and interactions are made, and dicts of any size. Only a
+            box does that: a few characters can ask for more memory or time than there is.
     """
     if isinstance(form, list):
         return [each if type(each) in _SIMPLE else unpack(each, arrays) for each in form]
     if not isinstance(form, dict):
         return form
     [(word, content)] = form.items()
-    if word in ("dict", "counter", "set") and len(content) > _MOST_KEYS:
+    if word in ("dict", "counter", "set") and len(content) > _MOST_KEYS and not arrays:
         raise ValueError(f"a {word} of {len(content):,} elements")
     if word in _ARRAYS and arrays:
         return _array(word, content)

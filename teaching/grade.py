@@ -158,8 +158,22 @@ def main(arguments: list[str] | None = None) -> None:
     for name, kind in (("seconds", float), ("step", float), ("call", float), ("memory", int)):
         default = Limits._field_defaults[name]
         parser.add_argument(f"--{name}", type=kind, default=default, help=f"limit ({default:,})")
+    parser.add_argument(
+        "--without-namespaces",
+        action="store_true",
+        help="grade, although a submission can read your files, solutions among them, and has a "
+        "network; each row is flagged",
+    )
     given = parser.parse_args(arguments)
     path = find_sheet(re.sub(r"^(\d+)$", r"hw\1", given.homework), given.course)
+    if not (isolated() or given.without_namespaces):
+        raise SystemExit(
+            "this machine gives a process no namespaces of its own, so that a submission could "
+            "read your files, solutions and hidden tests among them, and use the network: grade "
+            "on a Linux with util-linux (unshare, setpriv) that allows user namespaces, or in a "
+            "virtual machine that has nothing of yours; there, add --without-namespaces to\n"
+            f"    {sys.executable} -m teaching.grade {given.homework} SUBMISSIONS"
+        )
     sheet = json.loads(path.read_text(encoding="utf-8"))
     limits = Limits(given.seconds, given.step, given.call, given.memory)
     out = given.out or path.parent / "graded"
@@ -185,10 +199,6 @@ def main(arguments: list[str] | None = None) -> None:
         )
     graded = sum(each.status == "graded" for each in everyone)
     print(f"{graded} of {len(everyone)} graded, the others have a status: {out / 'grades.csv'}")
-    if not isolated():
-        print(
-            "This machine has no namespaces: submissions could read its files and use the network."
-        )
 
 
 if __name__ == "__main__":

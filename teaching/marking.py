@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 
 from teaching.forms import same, unpack
 from teaching.master import Part
+from teaching.worker import Reply
 
-Reply = Callable[[dict[str, Any]], dict[str, Any]]
+#: what a student reads whose file cannot be graded
+UNREAD = "Your file could not be graded: its status says why."
 _NO_ANSWER = "`{}` has no answer so far: put yours in place of the dots."
 _LIMITS = {
     "StoppedError": "a call took too long",
@@ -130,7 +132,7 @@ def _no_value(asks: str, got: dict[str, Any]) -> str:
     if got.get("none") == "missing":
         return f"There is no `{asks}` in your notebook, or its cell stopped with an error."
     if got.get("none") == "unread":
-        return "Your file could not be graded: its status says why."
+        return UNREAD
     if got.get("none") == "dots":
         return _NO_ANSWER.format(asks)
     if got.get("none") == "no function":

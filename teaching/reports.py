@@ -1,4 +1,8 @@
-"""What grading writes: grades.csv, a page for each student, Gradescope's JSON, open answers."""
+"""What grading writes: grades.csv, a page for each student, Gradescope's JSON, open answers.
+
+What a person decides stands in grades.csv, for questions that a person grades, and else in
+overruled.csv, where each row has a question's points, who gave them and why. Both are read again.
+"""
 
 import csv
 import hashlib
@@ -9,10 +13,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from recbook.files import atomic_file
-from teaching.marking import Mark
+from teaching.marking import UNREAD, Mark
 from teaching.submissions import Found
 
 _PAGE = """<!doctype html>
@@ -62,6 +66,18 @@ class Graded:
         return sum(mark.points for mark in self.marks if mark.question == question)
 
 
+class Decision(NamedTuple):
+    """A question's points as a person gave them; where they overrule the grader's, who and why."""
+
+    points: float
+    by: str = ""
+    why: str = ""
+
+
+_OVERRULED = ("file", "question", "points", "by", "why")
+_Decisions = dict[str, dict[str, Decision]]  # by file and question
+
+
 def key(found: Found | Graded) -> str:
     """A file name for one submission, whatever its own is like."""
     readable = "-".join(re.findall(r"\w+", found.id, flags=re.ASCII))[:40]
@@ -87,25 +103,28 @@ def stored(digest: str, path: Path) -> Graded | None:
 
 
 def write_reports(everyone: Sequence[Graded], sheet: dict[str, Any], out: Path) -> Path:
-    """Write all reports; points that a person has put into grades.csv stay there."""
-    table = out / "grades.csv"
-    by_hand = _points_by_hand(table, sheet)
-    if lost := by_hand.keys() - {_safe(graded.file) for graded in everyone}:
-        raise SystemExit(
-            f"{table} has points by hand for {', '.join(sorted(lost))}, expected only files that "
-            "are graded now: add the file, or move the table away; nothing was written"
-        )
+    """Write all reports; what a person has decided stays."""
+    table, overruled = out / "grades.csv", out / "overruled.csv"
+    by_hand, decided = _points_by_hand(table, sheet), _decisions(overruled, sheet)
+    for path, several in ((table, by_hand), (overruled, decided)):
+        if lost := several.keys() - {_safe(graded.file) for graded in everyone}:
+            raise SystemExit(
+                f"{path} has points by hand for {', '.join(sorted(lost))}, expected only files "
+                "that are graded now: add the file, or move the table away; nothing was written"
+            )
     ids = [question["id"] for question in sheet["questions"]]
     out_of = sum(question["points"] for question in sheet["questions"])
     rows = [["id", "name", "file", *ids, "total", "out of", "status", "seconds", "flags"]]
     for graded in everyone:
-        hand = by_hand.get(_safe(graded.file), {})
+        changed = decided.get(_safe(graded.file), {})
+        hand = by_hand.get(_safe(graded.file), {}) | changed
+        flags = [*graded.flags, *(f"question {each} overruled" for each in changed)]
         points = {each: _points(graded, question, hand) for each, question in _by_id(sheet).items()}
         total = sum(each for each in points.values() if each is not None)
         told = ["" if points[each] is None else f"{points[each]:g}" for each in ids]
         whole = [f"{total:g}", str(out_of), _safe(graded.status), f"{graded.seconds:.1f}"]
         names = [_safe(each) for each in (graded.id, graded.name, graded.file)]
-        rows.append([*names, *told, *whole, "; ".join(graded.flags)])
+        rows.append([*names, *told, *whole, "; ".join(flags)])
         name = key(graded)
         _write(out / "feedback" / f"{name}.html", feedback(graded, sheet, hand))
         _write(out / "gradescope" / f"{name}.json", gradescope(graded, hand))
@@ -118,10 +137,12 @@ def write_reports(everyone: Sequence[Graded], sheet: dict[str, Any], out: Path) 
         lines = _Lines()
         csv.writer(lines, lineterminator="\n").writerows(rows)
         file.write("".join(lines).encode("utf-8", "backslashreplace"))
+    if not overruled.exists():
+        _write(overruled, ",".join(_OVERRULED))
     return table
 
 
-def feedback(graded: Graded, sheet: dict[str, Any], hand: dict[str, float]) -> str:
+def feedback(graded: Graded, sheet: dict[str, Any], hand: dict[str, Decision]) -> str:
     """A student's page: what was asked for, what it got, and why not all."""
     given = [_points(graded, question, hand) for question in sheet["questions"]]
     out_of = [question["points"] for question in sheet["questions"]]
@@ -130,13 +151,17 @@ def feedback(graded: Graded, sheet: dict[str, Any], hand: dict[str, float]) -> s
     total += f", and up to {later} more from the person who reads your text" if later else ""
     who = html.escape(graded.name or graded.id)
     told = [f"<p>{who}: {total}. Status: {html.escape(graded.status)}.</p>"]
-    told += [f"<p>{html.escape(each)}</p>" for each in graded.stopped]
+    unread = [UNREAD] if any(mark.told == UNREAD for mark in graded.marks) else []
+    told += [f"<p>{html.escape(each)}</p>" for each in [*unread, *graded.stopped]]
     for number, question in _by_id(sheet).items():
         points = _points(graded, question, hand)
         got = f"{points:g} of" if points is not None else "not read yet,"
         heading = f"Question {number} {question['title']}: {got} {question['points']} points"
         told.append(f"<h2>{html.escape(heading)}</h2>")
-        marks = [each for each in graded.marks if each.question == number and not each.by_hand]
+        if sentence := _overruling(graded, number, hand):
+            told.append(f"<p>{html.escape(sentence)}</p>")
+        asked = [mark for mark in graded.marks if mark.question == number]
+        marks = [mark for mark in asked if not mark.by_hand and mark.told != UNREAD]
         lines = (
             f"<tr><td>{html.escape(mark.title)}</td><td>{mark.points} of {mark.out_of}</td>"
             f"<td>{html.escape(mark.told or 'Right.')}</td></tr>"
@@ -147,14 +172,20 @@ def feedback(graded: Graded, sheet: dict[str, Any], hand: dict[str, float]) -> s
     return _PAGE.format(title=html.escape(sheet["title"]), body="\n".join(told))
 
 
-def gradescope(graded: Graded, hand: dict[str, float]) -> str:
+def gradescope(graded: Graded, hand: dict[str, Decision]) -> str:
     """The same as Gradescope takes it from an autograder."""
     tests: list[dict[str, Any]] = []
     for mark in graded.marks:
-        score = hand.get(mark.question) if mark.by_hand else mark.points
+        read = hand[mark.question].points if mark.question in hand else None
+        score = read if mark.by_hand else mark.points
         test = {"name": mark.title, "number": mark.question, "max_score": mark.out_of}
         test |= {} if score is None else {"score": score}
         tests.append(test | {"output": mark.told or "Right.", "visibility": "visible"})
+    for number in hand:
+        if sentence := _overruling(graded, number, hand):
+            more = hand[number].points - graded.points(number)
+            test = {"name": "Overruled", "number": number, "score": more, "output": sentence}
+            tests.append(test | {"visibility": "visible"})
     output = "\n".join([f"Status: {graded.status}.", *graded.stopped])
     score = sum(test.get("score", 0) for test in tests)
     return json.dumps({"score": score, "output": output, "tests": tests}, indent=1)
@@ -164,39 +195,86 @@ def _by_id(sheet: dict[str, Any]) -> dict[str, Any]:
     return {question["id"]: question for question in sheet["questions"]}
 
 
-def _points(graded: Graded, question: dict[str, Any], hand: dict[str, float]) -> float | None:
+def _points(graded: Graded, question: dict[str, Any], hand: dict[str, Decision]) -> float | None:
     """A question's points, None where a person has not given them yet."""
-    return graded.points(question["id"]) if question["parts"] else hand.get(question["id"])
+    if question["id"] in hand:
+        return hand[question["id"]].points
+    return graded.points(question["id"]) if question["parts"] else None
 
 
-def _points_by_hand(table: Path, sheet: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """What a person has put into an earlier grades.csv, by file and question."""
-    if not table.is_file():
-        return {}
-    text = table.read_bytes().decode("utf-8-sig", "replace")  # as spreadsheets save it
-    rows = list(csv.DictReader(io.StringIO(text), delimiter=";" if text[:3] == "id;" else ","))
-    if rows and "file" not in rows[0]:
-        raise SystemExit(
-            f"{table} begins with {text[:40]!r}, expected columns id,name,file,... divided by "
-            "commas: save it as CSV again; nothing was written"
-        )
-    found: dict[str, dict[str, float]] = {}
-    for row in rows:
+def _overruling(graded: Graded, question: str, hand: dict[str, Decision]) -> str:
+    """Who gave other points than the grader, which and why, or nothing."""
+    decision = hand.get(question)
+    if decision is None or not decision.by:
+        return ""
+    return (
+        f"{decision.by} decided: {decision.points:g} points, where the grader gave "
+        f"{graded.points(question)}. {decision.why}".strip()
+    )
+
+
+def _points_by_hand(table: Path, sheet: dict[str, Any]) -> _Decisions:
+    """What a person has put into an earlier grades.csv."""
+    found: _Decisions = {}
+    for row in _rows(table, ("id", "name", "file")):
         for question in sheet["questions"]:
-            text = (row.get(question["id"]) or "").strip()
-            if question["parts"] or not text:
-                continue
-            try:
-                points = float(text)
-            except ValueError:
-                points = -1.0
-            if not 0 <= points <= question["points"]:
-                raise SystemExit(
-                    f"{table} has {text!r} for question {question['id']} of {row.get('id')}, "
-                    f"expected a number from 0 to {question['points']}; nothing was written"
-                )
-            found.setdefault(row["file"], {})[question["id"]] = points
+            text = row.get(question["id"], "")
+            if text and not question["parts"]:
+                decision = Decision(_number(text, table, question, row["id"]))
+                found.setdefault(row["file"], {})[question["id"]] = decision
     return found
+
+
+def _decisions(table: Path, sheet: dict[str, Any]) -> _Decisions:
+    """What a person has put into overruled.csv."""
+    found: _Decisions = {}
+    for row in _rows(table, _OVERRULED):
+        name, question = row["question"], _by_id(sheet).get(row["question"])
+        if question is None or not question["parts"]:
+            graded = ", ".join(each["id"] for each in sheet["questions"] if each["parts"])
+            raise SystemExit(
+                f"{table} has question {name!r}, expected one of {graded}; what a person grades "
+                "stands in grades.csv; nothing was written"
+            )
+        if not row["by"] or name in found.get(row["file"], {}):
+            wrong = "a second row" if row["by"] else "nobody in the column by"
+            raise SystemExit(
+                f"{table} has {wrong} for question {name} of {row['file']}, expected one row with "
+                "the name of who decided, which the student reads; nothing was written"
+            )
+        points = _number(row["points"], table, question, row["file"])
+        found.setdefault(row["file"], {})[name] = Decision(points, row["by"], row["why"])
+    return found
+
+
+def _rows(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """A table's rows, however a spreadsheet has saved it; none where there is no table."""
+    if not table.is_file():
+        return []
+    text = table.read_bytes().decode("utf-8-sig", "replace")
+    divider = ";" if text.startswith(f"{columns[0]};") else ","
+    rows = list(csv.DictReader(io.StringIO(text), delimiter=divider))
+    if rows and not {*columns} <= {*rows[0]}:
+        raise SystemExit(
+            f"{table} begins with {text[:40]!r}, expected columns {','.join(columns)},... divided "
+            "by commas: save it as CSV again; nothing was written"
+        )
+    whole = ({name: str(row[name] or "").strip() for name in row if name} for row in rows)
+    return [row for row in whole if any(row.values())]
+
+
+def _number(text: str, table: Path, question: dict[str, Any], who: str) -> float:
+    """Points that a person wrote."""
+    try:
+        points = float(text)
+    except ValueError:
+        points = -1.0
+    if not 0 <= points <= question["points"]:
+        raise SystemExit(
+            f"{table} has {text!r} for question {question['id']} of {who}, "
+            f"expected a number from 0 to {question['points']}; nothing was written"
+        )
+    return points
 
 
 def _open_answers(everyone: Sequence[Graded], sheet: dict[str, Any]) -> str:

@@ -102,7 +102,13 @@ class Box:
     """A process with a submission's code, and the pipes to it."""
 
     def __init__(
-        self, cells: Sequence[str], skip: set[int], limits: Limits, end: float, hide: Sequence[Path]
+        self,
+        cells: Sequence[str],
+        skip: set[int],
+        limits: Limits,
+        end: float,
+        hide: Sequence[Path],
+        caller: "Box | None" = None,
     ):
         """Start it; then there is a line that says so, one for each cell, and one at their end.
 
@@ -112,7 +118,9 @@ class Box:
             limits: what it may take.
             end: when it is stopped at the latest, on the monotonic clock.
             hide: folders and files that it must not see.
+            caller: a box that waits for this one, and that is watched in the meantime.
         """
+        self._caller = caller
         self._limits, self._end, self._rest, self._watched = limits, end, b"", 0.0
         self._folder = Path(tempfile.mkdtemp(prefix="recbook-box-"))
         inside = package = _package(self._folder)
@@ -192,6 +200,7 @@ class Box:
         if time.monotonic() < self._watched + 0.2:
             return
         self._watched, memory, processes = time.monotonic(), 0, self._processes()
+        processes += self._caller._processes() if self._caller else []
         for process in processes:
             with suppress(psutil.Error):
                 memory += process.memory_info().rss + _in_memory_files(process.pid)
@@ -225,11 +234,19 @@ class Submission:
     """A submission's code, asked in one box after another where it ends them.
 
     A cell that ends its box is left out of the next one, and so costs no more than its own
-    question; so does a call.
+    question; so does a call. What a student's test is run on is in a second box: the test has its
+    results, and neither its code nor its name.
     """
 
-    def __init__(self, cells: Sequence[str], limits: Limits, hide: Sequence[Path]):
-        self._cells, self._limits, self._hide = cells, limits, hide
+    def __init__(
+        self,
+        cells: Sequence[str],
+        limits: Limits,
+        hide: Sequence[Path],
+        caller: Box | None = None,
+    ):
+        self._cells, self._limits, self._hide, self._caller = cells, limits, hide, caller
+        self._candidates: Submission | None = None
         self._end = time.monotonic() + limits.seconds
         self._box: Box | None = None
         self._skip: set[int] = set()
@@ -240,8 +257,15 @@ class Submission:
 
     def reply(self, request: dict[str, Any]) -> dict[str, Any]:
         """What the submission answers, or which limit it met."""
+        hidden = {"candidate": ""} if request["kind"] == "test" else {}
         try:
-            reply = self._ready().next_line(request)
+            box = self._ready()
+            reply = box.next_line(request | hidden)
+            while hidden and "call" in reply:
+                call = {"kind": "candidate", "arguments": reply["call"]}
+                if self._candidates is None:
+                    self._candidates = Submission([], self._limits, self._hide, box)
+                reply = box.next_line(self._candidates.reply(request | call))
         except StoppedError as error:
             self._note(str(error))
             return {"error": str(error)}
@@ -251,6 +275,9 @@ class Submission:
 
     def close(self) -> None:
         """End what runs."""
+        if self._candidates:
+            self._candidates.close()
+            self._candidates = None
         if self._box:
             self._box.close()
             self._box = None
@@ -264,7 +291,9 @@ class Submission:
         while self._box is None:
             if time.monotonic() > self._end:
                 raise StoppedError("time")
-            box = self._box = Box(self._cells, self._skip, self._limits, self._end, self._hide)
+            box = self._box = Box(
+                self._cells, self._skip, self._limits, self._end, self._hide, self._caller
+            )
             try:
                 box.next_line()
             except StoppedError as error:

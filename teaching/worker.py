@@ -2,20 +2,24 @@
 
 Started by ``sandbox``, it reads and writes lines of JSON. It knows no expected value and no test:
 it gets arguments, and hands results back. Whatever a submission does to this process, it can only
-change its own answers.
+change its own answers. A student's test is called here, and what it tests in a box of its own: each
+call goes to ``sandbox`` as a line, and what comes back is the result.
 """
 
 import ast
+import builtins
 import json
 import os
 import resource
 import signal
 from collections.abc import Callable
+from functools import cache
 from types import CodeType, FrameType
 from typing import Any
 
 from teaching.forms import pack, plain, unpack
 
+Reply = Callable[[dict[str, Any]], dict[str, Any]]
 _MISSING = object()
 
 
@@ -32,6 +36,25 @@ def execute(source: str, names: dict[str, Any]) -> BaseException | None:
     return None
 
 
+def call_candidate(request: dict[str, Any]) -> dict[str, Any]:
+    """What a candidate returns, or the kind of Python's errors that its error is of."""
+    try:
+        several, named = unpack(request["arguments"], arrays=True)
+        return {"value": pack(_candidate(request["candidate"])(*several, **named))}
+    except BaseException as error:
+        kinds = (kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins")
+        return {"error": next(kinds)}
+
+
+@cache
+def _candidate(source: str) -> Any:
+    """The last function that a candidate's source defines."""
+    names: dict[str, Any] = {"__name__": "candidate"}
+    exec(source, names)
+    defined = [node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+    return names[defined[-1]]
+
+
 class Answers:
     """The names that a notebook's cells define, and what is asked about them."""
 
@@ -39,9 +62,10 @@ class Answers:
         self,
         names: dict[str, Any] | None = None,
         execute: Callable[[str, dict[str, Any]], BaseException | None] = execute,
+        call: Reply = call_candidate,
     ):
         self.names = {"__name__": "__main__"} if names is None else names
-        self._execute = execute
+        self._execute, self._call = execute, call
 
     def run(self, source: str) -> str:
         """Run a cell; return what stopped it, or nothing."""
@@ -50,6 +74,8 @@ class Answers:
 
     def reply(self, request: dict[str, Any]) -> dict[str, Any]:
         """The value of a name, of a call, or whether a test lets a candidate pass."""
+        if request["kind"] == "candidate":
+            return call_candidate(request)
         value: Any = self.names.get(request["asks"], _MISSING)
         if value is _MISSING:
             return {"none": "missing"}
@@ -59,7 +85,7 @@ class Answers:
             return {"none": "no function"}
         try:
             if request["kind"] == "test":
-                return {"raised": _raises(value, _candidate(request["candidate"]))}
+                return {"raised": self._raises(value, request)}
             if request["kind"] == "value":
                 return {"value": pack(plain(value)), "changed": False}
             given = [unpack(each, arrays=True) for each in request["arguments"]]
@@ -71,21 +97,20 @@ class Answers:
         except BaseException as error:
             return {"error": type(error).__name__, "line": _line(error, value)}
 
+    def _raises(self, test: Callable[..., Any], request: dict[str, Any]) -> bool:
+        def candidate(*several: Any, **named: Any) -> Any:
+            got = self._call(request | {"kind": "candidate", "arguments": pack((several, named))})
+            if "value" in got:
+                return unpack(got["value"], arrays=True)
+            kind = getattr(builtins, str(got.get("error")), None)
+            known = isinstance(kind, type) and issubclass(kind, Exception)
+            raise kind("in the candidate") if known else StoppedError("in the candidate")
 
-def _raises(test: Callable[..., Any], candidate: Any) -> bool:
-    try:
-        test(candidate)
-    except Exception:
-        return True
-    return False
-
-
-def _candidate(source: str) -> Any:
-    """The last function that a candidate's source defines."""
-    names: dict[str, Any] = {"__name__": "candidate"}
-    exec(source, names)
-    defined = [node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
-    return names[defined[-1]]
+        try:
+            test(candidate)
+        except Exception:
+            return True
+        return False
 
 
 def _line(error: BaseException, function: Any) -> int:
@@ -141,6 +166,14 @@ def main() -> None:
 
     signal.signal(signal.SIGPROF, stop)
 
+    def tell(reply: dict[str, Any]) -> None:
+        told.write(json.dumps(reply) + "\n")
+        told.flush()
+
+    def call(request: dict[str, Any]) -> dict[str, Any]:
+        tell({"call": request["arguments"]})
+        return json.loads(asked.readline())
+
     def timed(limit: str, work: Callable[[], dict[str, Any]]) -> None:
         try:
             signal.setitimer(signal.ITIMER_PROF, start[limit])
@@ -148,10 +181,9 @@ def main() -> None:
             signal.setitimer(signal.ITIMER_PROF, 0)
         except StoppedError:
             reply = {"error": "StoppedError", "line": 0}
-        told.write(json.dumps(reply) + "\n")
-        told.flush()
+        tell(reply)
 
-    answers = Answers(*_in_shell())
+    answers = Answers(*_in_shell(), call)
     timed("step", lambda: {"ready": False})
     for number, source in enumerate(start["cells"]):
         if number not in start["skip"]:

@@ -470,7 +470,8 @@ def my_triplets(likes, num_items, number, seed):
 # those of the others, which should return formula (4.3)'s loss of a batch, without the penalty: the mean
 # over the batch of $-\log\sigma(\delta)$, finite and exact however large a difference is. Your test
 # calls it on tensors of yours and raises an `AssertionError` where a result is wrong. It is run on
-# two right functions, which it must pass, and on four that have one bug each.
+# two right functions, which it must pass, and on four that have one bug each. They run in another
+# process, so that tensors arrive there as copies, and no gradient leads back.
 
 
 # %% question="2.4" role="answer"

@@ -609,7 +609,7 @@ def my_matched(scores, seen, hidden, degree):
 # ## Question 6.4 A film that came today
 #
 # **Outcome.** You can add a film to a fitted model at a small part of the cost of a new fit
-# (chapters 9, 11 and 12).
+# (chapters 9 and 11).
 #
 # Chapter 11 folds in new users; a new *film* has no row and no column in EASE's $W$. It got its first
 # likes today. Fitted again, EASE inverts $X^\top X + \lambda I$ with one more row and column, and an
@@ -908,7 +908,7 @@ my_bill = my_bill | {"seconds": my_bill["seconds"] / 2}  # the way back is missi
 # ## Question 6.6 Every night, or once a week?
 #
 # **Outcome.** You can plan, from past data alone, a measurement that decides a question of running a
-# service (chapters 11 and 12).
+# service (chapter 11).
 #
 # A video service fits EASE again every night, which takes a large machine {{hours}} hours. New users
 # are folded in at once, in any case. About {{new_films}} films come in each week. The question is

@@ -41,7 +41,8 @@ def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     build.main(["demo", "1"])
     demo.main(["demo", "hw1", str(tmp_path / "demo")])
     [dist] = (tmp_path / "dist").glob("*/hw1")
-    grade.main(["1", str(tmp_path / "demo"), "--step", "8", "--memory", str(2**30)])
+    options = ["--step", "8", "--memory", str(2**30), "--without-namespaces"]
+    grade.main(["1", str(tmp_path / "demo"), *options])
 
     got, expected = rows(dist / "graded"), {}
     with open(DEMO, encoding="utf-8", newline="") as file:
@@ -76,6 +77,10 @@ def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "wrong 2: 21 of 24 points, and up to 8 more from the person" in wrong
     cut = next(page for page in pages if page.name.startswith("truncated")).read_text()
     assert "Status: not a notebook." in cut and "There is no" not in cut
+    assert cut.count("could not be graded") == 1
+    texts = (dist / "graded" / "open_answers.html").read_text()
+    assert texts.count("<pre>Users with few likes have few hidden films.") == 4
+    assert texts.count("<pre>One cannot compare results on two different data sets.") == 3
 
 
 def test_folders_of_gradescope_canvas_and_moodle(folder: Path) -> None:
@@ -276,6 +281,54 @@ def test_goes_on_and_keeps_points_by_hand(
         grade_all(folder, sheet, out, LIMITS)
 
 
+DECIDES = "ann.ipynb,2,5.5,Ms <Ray>,It could be read either way.\n"
+
+
+def test_a_person_overrules_the_grader(
+    folder: Path, tmp_path: Path, hunt: Master, hunt_sheet: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in (("ann", nbformat.writes(student(hunt))), ("bob", "no notebook")):
+        (folder / f"{name}.ipynb").write_text(text)
+    out = tmp_path / "out"
+    grade_all(folder, hunt_sheet, out, LIMITS)
+    overruled = out / "overruled.csv"
+    header = overruled.read_text()
+    assert header == "file,question,points,by,why\n"
+    monkeypatch.setattr(grade, "Submission", None)  # nothing that is graded runs again
+    overruled.write_text(header + DECIDES + ",,,,\n" + "bob.ipynb,1,3,Mr Lee,\n")
+    for _ in range(2):  # it survives what grading writes
+        grade_all(folder, hunt_sheet, out, LIMITS)
+        got = rows(out)
+        ann, bob = got["ann.ipynb"], got["bob.ipynb"]
+        assert (ann["2"], ann["total"]) == ("5.5", "5.5")
+        assert ann["flags"].startswith("question 2 overruled") or not sandbox.isolated()
+        assert (bob["1"], bob["total"], bob["status"]) == ("3", "3", "not a notebook")
+    [page] = (out / "feedback").glob("ann-*")
+    told = (
+        "Ms &lt;Ray&gt; decided: 5.5 points, where the grader gave 0. It could be read either way."
+    )
+    assert told in page.read_text() and "Mend: 5.5 of 7 points" in page.read_text()
+    [page] = (out / "feedback").glob("bob-*")
+    assert "Mr Lee decided: 3 points, where the grader gave 0.<" in page.read_text()
+    [result] = (out / "gradescope").glob("ann-*")
+    tests = json.loads(result.read_text())["tests"]
+    assert sum(test["score"] for test in tests) == json.loads(result.read_text())["score"] == 5.5
+    assert tests[-1]["output"].startswith("Ms <Ray> decided")
+
+    for text, message in (
+        (DECIDES.replace(",2,", ",7,"), "has question '7', expected one of 1, 2, 3; what a person"),
+        (DECIDES.replace("5.5", "8"), "has '8' for question 2 of ann.ipynb, expected a number fr"),
+        (DECIDES.replace("Ms <Ray>", " "), "has nobody in the column by for question 2 of ann"),
+        (DECIDES * 2, "has a second row for question 2 of ann.ipynb, expected one row"),
+        (DECIDES.replace("ann", "eve"), r"points by hand for eve\.ipynb, expected only files"),
+        (DECIDES.replace("\n", "").replace(",", "\t"), "expected columns file,question,points"),
+    ):
+        overruled.write_text((header if "\t" not in text else "file\n") + text)
+        with pytest.raises(SystemExit, match=message):
+            grade_all(folder, hunt_sheet, out, LIMITS)
+    assert rows(out) == got
+
+
 def test_errors_of_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "DIST", tmp_path / "dist")
     monkeypatch.setattr(grade, "DIST", tmp_path / "dist")
@@ -283,6 +336,13 @@ def test_errors_of_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         grade.main(["1", str(tmp_path)])
     build.main(["A", "hunt1"])
     (tmp_path / "none").mkdir()
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(grade, "isolated", lambda: False)
+        with pytest.raises(SystemExit, match=r"no namespaces .* --without-namespaces to\n"):
+            grade.main(["hunt1", str(tmp_path / "none")])
+        with pytest.raises(SystemExit, match="has no file"):
+            grade.main(["hunt1", str(tmp_path / "none"), "--without-namespaces"])
+    monkeypatch.setattr(grade, "isolated", lambda: True)  # what follows runs no submission
     with pytest.raises(SystemExit, match="has no file, expected one for each student"):
         grade.main(["hunt1", str(tmp_path / "none")])
     with pytest.raises(SystemExit, match="there is no SUBMISSIONS"):

@@ -114,6 +114,18 @@ def test_optional_chapters_follow_what_their_headers_ask_for() -> None:
         assert int(after) == max(map(int, re.findall(r"\[chapter (\d+)\]", header))), name
 
 
+def test_homework_without_an_optional_chapter_keeps_four_questions() -> None:
+    said = re.findall(
+        r"Chapter (\d+), if [^;|]+; homework (\d) then loses question (.+?)\. ", PLANS
+    )
+    assert len(said) == 2
+    for left_out, number, loses in said:
+        others = [p for n, p in read_mapping().items() if n <= 12 and n != int(left_out)]
+        practised = {name for p in others for each in p for name in each.get("homework", [])}
+        asked = {*outcomes.questions_of(FOLDER / "masters" / f"hw{number}.py")}
+        assert asked - practised == {loses} and len(asked) - 1 >= 4
+
+
 def test_each_outcome_is_practised_and_each_exercise_practises_one() -> None:
     mapping = read_mapping()
     assert [*mapping] == [*CHAPTERS], "teaching/outcomes.yml: one entry for each chapter"

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,9 @@ import psutil
 import pytest
 
 from teaching import sandbox
+from teaching.marking import mark_answers
 from teaching.sandbox import Limits, Submission, isolated
+from teaching.worker import Answers, _candidate
 
 needs_isolation = pytest.mark.skipif(not isolated(), reason="there are no namespaces here")
 
@@ -204,6 +207,166 @@ def test_a_disk_may_be_filled(tmp_path: Path) -> None:
     cell = "for n in range(9): open(f'{n}', 'wb').write(b'x' * 10**7)"
     values, submission = ask([cell, "y = 2"], "y", disk=20_000_000)
     assert values == [2] and submission.failed[0].startswith("OSError")
+
+
+RIGHT = "def rule(x):\n    if x < 0:\n        raise {}\n    return x * 2"
+WRONG = "def rule(x):\n    return 'a mistake' and x * 3"
+TESTED = {
+    "questions": [
+        {
+            "id": "1",
+            "asks": "test_rule",
+            "kind": "test",
+            "parts": [{"title": "catches", "points": 1, "hint": "", "catches": "wrong"}],
+            "candidates": {"wrong": WRONG, "right": RIGHT.format("ValueError")},
+        }
+    ]
+}
+LOOK = """
+import re
+def look(*several):
+    for each in several:
+        each = each if isinstance(each, bytes) else repr(each).encode()
+        assert not re.search(b"a mis[t]ake", each)
+"""
+# Each fails what it is run on where it finds what only the wrong candidate's code has.
+SPIES = {
+    "frames": """
+import sys
+frame = sys._getframe()
+try:
+    candidate("x", "y")
+except TypeError as error:
+    trace = error.__traceback__
+    while trace:
+        look(trace.tb_frame.f_globals, trace.tb_frame.f_locals)
+        trace = trace.tb_next
+while frame:
+    look(frame.f_globals, frame.f_locals)
+    frame = frame.f_back
+""",
+    "inspect": """
+import inspect, linecache
+look(vars(candidate), candidate.__code__.co_consts, inspect.getclosurevars(candidate))
+look(linecache.cache)
+""",
+    "gc": """
+import gc
+candidate(1)
+for each in gc.get_objects():
+    if type(each) is dict:
+        look([value for value in list(each.values()) if type(value) is str])
+""",
+    "modules": """
+import sys
+candidate(1)
+for module in list(sys.modules.values()):
+    if module.__name__.startswith(("teaching", "__main__")):
+        look(vars(module))
+        for name in vars(module):
+            assert name != "_candidate" or module._candidate.cache_info().currsize == 0
+""",
+    "memory": """
+import re
+candidate(1)
+with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", 0) as memory:
+    for low, high in re.findall("([0-9a-f]+)-([0-9a-f]+) rw", maps.read()):
+        memory.seek(int(low, 16))
+        try:
+            look(memory.read(int(high, 16) - int(low, 16)))
+        except OSError:
+            pass
+""",
+    "processes": """
+import os
+candidate(1)
+for process in filter(str.isdigit, os.listdir("/proc")):
+    if int(process) != os.getpid():
+        for name in ("cmdline", "environ", "mem", "fd/0"):
+            try:
+                look(open(f"/proc/{process}/{name}", "rb").read(10**6))
+            except OSError:
+                pass
+""",
+    "files": """
+import glob, os
+candidate(1)
+for top in ("/tmp", "/dev/shm", os.environ["PYTHONPATH"].split(":")[-1] + "/t*"):
+    for path in glob.glob(top + "/**", recursive=True):
+        try:
+            look(open(path, "rb").read(10**6))
+        except OSError:
+            pass
+""",
+}
+
+
+def spying(spy: str) -> str:
+    return f"{LOOK}\ndef test_rule(candidate):\n{textwrap.indent(SPIES[spy], '    ')}"
+
+
+@needs_isolation
+@pytest.mark.parametrize("spy", SPIES)
+def test_a_students_test_has_no_way_to_its_candidates_code(spy: str) -> None:
+    tests = sandbox.HERE.parent / "tests"
+    submission = Submission([spying(spy)], Limits(call=30), (sandbox.HERE, tests))
+    try:
+        [mark] = mark_answers(TESTED, submission.reply)
+    finally:
+        submission.close()
+    assert mark.told.startswith("Your test passes code that is wrong") and not submission.failed
+
+
+@pytest.mark.parametrize("spy", ["frames", "inspect", "gc", "modules", "memory"])
+def test_the_spies_find_code_where_it_is(spy: str) -> None:
+    answers = Answers()
+    answers.run(spying(spy))
+    _candidate.cache_clear()
+    request = {"asks": "test_rule", "kind": "test", "candidate": WRONG}
+    assert answers.reply(request) == {"raised": True}
+
+
+def test_a_candidates_results_errors_and_limits_reach_the_test() -> None:
+    test = (
+        "def test_{0}(candidate):\n    try:\n        candidate(-1)\n    except {0}:\n        return"
+    )
+    cells = [f"{test.format(kind)}\n    assert 0" for kind in ("ValueError", "KeyError")]
+    cells += ["def test_calls(rule):\n    assert rule(2) == 4 and rule(x=3) == 6"]
+    submission = Submission(cells, Limits(call=1), ())
+
+    def reply(name: str, error: str, code: str = RIGHT) -> dict:
+        return submission.reply(
+            {"asks": f"test_{name}", "kind": "test", "candidate": code.format(error)}
+        )
+
+    try:
+        assert reply("calls", "0") == {"raised": False}
+        assert reply("calls", "0", WRONG) == {"raised": True}
+        # A kind that Python does not know arrives as the one that it is made of.
+        own = "type('Own', (ValueError,), {})"
+        assert reply("ValueError", own) == {"raised": False}
+        assert reply("KeyError", own) == {"raised": True}
+        for ends in ("SystemExit", "__import__('os')._exit(0)", "max(iter(int, 1))"):
+            assert reply("ValueError", ends)["error"] == "StoppedError", ends
+        assert reply("ValueError", own) == {"raised": False}, "the next call has a new box"
+    finally:
+        submission.close()
+
+
+@needs_isolation
+def test_a_test_is_watched_while_its_candidate_works() -> None:
+    later = (
+        f"import os, time\nif os.fork() == 0:\n    time.sleep(4)\n{textwrap.indent(CROWD, '    ')}"
+    )
+    cell = f"def test_rule(candidate):\n{textwrap.indent(later, '    ')}\n    candidate(-1)"
+    submission = Submission([cell], Limits(call=8), ())
+    start = time.monotonic()
+    try:
+        slow = RIGHT.format("__import__('time').sleep(20)")
+        got = submission.reply({"asks": "test_rule", "kind": "test", "candidate": slow})
+    finally:
+        submission.close()
+    assert "error" in got and time.monotonic() - start < 18
 
 
 def test_without_namespaces(monkeypatch: pytest.MonkeyPatch) -> None:
