@@ -16,6 +16,7 @@ from torch import Tensor
 
 from recbook.checks import check_count
 from recbook.data import Interactions, check_part
+from recbook.progress import progress
 from recbook.ranking import check_scores, ranked, top_k, without
 
 __all__ = [
@@ -163,7 +164,7 @@ def evaluate(
     discount = 1 / torch.log2(torch.arange(k, dtype=torch.float64) + 2)
     ideal = torch.cat([torch.zeros(1, dtype=torch.float64), discount.cumsum(0)])
     parts = []
-    for some in users.split(block):
+    for some in progress(users.split(block), "block of users", delay=2):
         score = check_scores(recommender.score(some), len(some), target.num_items).cpu()
         wanted = target.dense_rows(some)
         if seen is not None:

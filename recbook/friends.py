@@ -12,7 +12,7 @@ from recbook.checks import check_kind
 from recbook.data import Interactions, Split
 from recbook.data.lookup import beside
 
-__all__ = ["find_friends", "friends_lists"]
+__all__ = ["find_friends", "friends_lists", "plain_title"]
 
 NAMES = ("Ann", "Bob", "Cem", "Dora")
 STAR = "\N{NO-BREAK SPACE}\N{BLACK STAR}"  # behind a title, on the same line
@@ -128,7 +128,7 @@ def friends_lists(
     tables = {}
     for name, model in models.items():
         lists = split.recommend(model, friends["user_id"], k, items=items)
-        shown = lists["title"].map(_plain)
+        shown = lists["title"].map(plain_title)
         if split.test is not None:
             position = (
                 split.position(users=lists["user_id"]),
@@ -154,12 +154,16 @@ def _check_texts(items: Any, column: str) -> None:
         )
 
 
-def _plain(title: str) -> str:
-    """A title as one would say it.
+def plain_title(title: str) -> str:
+    """A title as one would say it: its article in front, without what stands in parentheses.
 
-    >>> _plain("Postino, Il"), _plain("Nikita (La Femme Nikita)"), _plain("I, Worst of All")
-    ('Il Postino', 'Nikita', 'I, Worst of All')
+    Raises:
+        TypeError: on what is no text.
+
+    >>> plain_title("Postino, Il"), plain_title("Nikita (La Femme Nikita)")
+    ('Il Postino', 'Nikita')
     """
+    check_kind("title", title, str)
     title = title.split(" (")[0]
     first, _, article = title.rpartition(", ")
     return f"{article} {first}" if article in ARTICLES else title

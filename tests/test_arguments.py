@@ -676,6 +676,10 @@ ENTRIES: dict[str, Entry] = {
         items=(films, catalogue("title")),
         k=(value(2), count()),
     ),
+    "plain_title": entry(
+        recbook.friends.plain_title,
+        title=(value("Sting, The"), lambda: but(instance(), "text")),
+    ),
     # graph
     "bipartite_edge_index": entry(
         recbook.graph.bipartite_edge_index,

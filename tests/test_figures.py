@@ -2,6 +2,7 @@
 
 import base64
 import io
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,16 @@ def pictures() -> Iterator[tuple[str, str, Image.Image]]:
                 if png := output.get("data", {}).get("image/png"):
                     picture = Image.open(io.BytesIO(base64.b64decode(png)))
                     yield f"{path.stem}, cell {place}", cell.source, picture
+
+
+def test_nothing_stands_between_a_picture_and_its_caption() -> None:
+    for path in sorted(BOOK.glob("*.ipynb")):
+        cells = nbformat.read(path, as_version=4).cells
+        for cell, after in itertools.pairwise(cells):
+            if after.source.startswith("*Figure") and cell.get("outputs"):
+                assert "image/png" in cell.outputs[-1].get("data", {}), (
+                    f"{path.name}: {after.source}"
+                )
 
 
 def smallest_letters(code: str) -> float:

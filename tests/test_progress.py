@@ -1,6 +1,7 @@
 """How far something has come: a bar on a terminal and in a notebook, lines in a log."""
 
 import builtins
+import itertools
 import re
 import subprocess
 import sys
@@ -10,6 +11,9 @@ from pathlib import Path
 import pytest
 
 import recbook
+from recbook.data import Interactions
+from recbook.evaluation import evaluate
+from recbook.models import SLIM
 from recbook.progress import progress
 
 STEPS = "epoch on cpu", dict(initial=2, total=5, every=0)
@@ -60,6 +64,18 @@ def test_nothing_is_shown_where_the_environment_says_so(
         monkeypatch.setattr("sys.stderr.isatty", lambda terminal=terminal: terminal)
         assert list(progress(range(3), what, **given)) == [0, 1, 2]
     assert log() == ""
+
+
+def test_slim_and_evaluate_say_how_far_they_are(
+    log: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = itertools.count(step=20)
+    monkeypatch.setattr("tqdm.std.time", lambda: next(seconds))
+    train = Interactions.from_pairs([0, 0, 1, 1, 2], [0, 1, 0, 2, 1])
+    model = SLIM(l1=0.1, l2=1).fit(train)
+    assert "item 3 of 3" in log()
+    evaluate(model, train, Interactions.from_pairs([0, 1], [2, 1], 3, 3), k=1, block=1)
+    assert "block of users 2 of 2" in log()
 
 
 @pytest.mark.parametrize("where", ["terminal", "notebook"])

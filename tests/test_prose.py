@@ -262,7 +262,7 @@ def test_the_status_page_is_what_the_ledger_says() -> None:
     lines = page.splitlines()
     assert any(line.startswith("| LightGCN recall@20 | 0.3535 | 0.355") for line in lines)
     recall = ledger.read_entry("audit")["results"]["epoch_validated"]["NGCF"]["mean"]["recall"]
-    assert any(line.startswith(f"| epoch_validated: NGCF | {recall:.4f} ±") for line in lines)
+    assert any(line.startswith(f"| epoch validated: NGCF | {recall:.4f} ±") for line in lines)
     assert all(f"`python -m experiments {path.stem}`" in page for path in ENTRIES)
 
 

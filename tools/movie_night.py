@@ -19,6 +19,7 @@ import torch
 
 from recbook.data import Split, load_movielens_100k, random_split, to_implicit
 from recbook.files import atomic_file
+from recbook.friends import plain_title
 from recbook.graph import propagate, train_adjacency
 from recbook.models import EASE, LightGCN, PureSVD
 from recbook.training import train
@@ -100,7 +101,7 @@ def data(split: Split, films: pd.DataFrame, models: dict[str, Any], public: bool
     weight = strongest(models["EASE"].weight).numpy()[np.ix_(order, order)]
     years = pd.to_numeric(films["year"], errors="coerce").fillna(0).astype(int)
     return {
-        "titles": None if public else films["title"].iloc[order].tolist(),
+        "titles": None if public else films["title"].iloc[order].map(plain_title).tolist(),
         "years": years.iloc[order].tolist(),
         "genres": list(genres),
         "sets": sets.tolist(),

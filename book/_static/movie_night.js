@@ -290,8 +290,8 @@ const movieNight = (() => {
 
   function showFound() {
     const all = search(query.value);
-    const many = all.length > FOUND ? `; here are the best known ${FOUND}` : "";
-    counted.textContent = `${all.length} film${all.length === 1 ? "" : "s"} found${many}`;
+    const many = all.length > FOUND ? `, here the first ${FOUND}` : "";
+    counted.textContent = `${all.length} film${all.length === 1 ? "" : "s"}${many}`;
     boxes.replaceChildren(...all.slice(0, FOUND).map((film) => box(film, "found")));
   }
 
@@ -321,7 +321,7 @@ const movieNight = (() => {
       const button = friends.length > 1 ? [make("button", remove, "Remove")] : [];
       return make("div", {}, input, make("label", { for: id }, friend.name), ...button);
     });
-    people.replaceChildren(make("legend", {}, "Whose films?"), ...rows);
+    people.replaceChildren(make("legend", {}, "Tick films for"), ...rows);
   }
 
   function refresh() {
@@ -476,7 +476,7 @@ const movieNight = (() => {
     const label = (/** @type {string} */ id, /** @type {string} */ text) =>
       make("label", { for: id }, text);
     root.replaceChildren(
-      make("h3", {}, "Who comes?"),
+      make("h3", {}, "Who is watching?"),
       make(
         "form",
         { submit: addFriend },
@@ -485,8 +485,8 @@ const movieNight = (() => {
         make("button", {}, "Add"),
       ),
       people,
-      make("h3", {}, "What do they like?"),
-      make("p", {}, label("mn-search", "Search films by title, year or genre"), query),
+      make("h3", {}, "Which films does each of you like?"),
+      make("p", {}, label("mn-search", "Search films by title, year or genre; the best known come first"), query),
       make("div", { class: "mn-cards" }, found, ticked),
       make("h3", {}, "Predict"),
       make(

@@ -122,11 +122,12 @@ function follow(moved, ended) {
 /**
  * Ask for a number first; the answer and the toy come with it, or to who would rather not guess.
  * @param {HTMLElement} root what the page has for the toy, with what stands there without a script
- * @param {{question: string, answer: string, why: string}} ask
+ * @param {{question: string, answer: string, why: string, how: string}} ask how to use the toy is
+ *   said above it, and not before it is there
  * @param {(HTMLElement | SVGElement)[]} parts of the toy
  */
 function believeFirst(root, ask, parts) {
-  const toy = make("div", { class: "play-toy", hidden: true }, ...parts);
+  const toy = make("div", { class: "play-toy", hidden: true }, make("p", {}, ask.how), ...parts);
   const guess = make("input", { type: "number", step: "any", required: true, id: "play-guess" });
   const verdict = make("p", { role: "status", id: "play-verdict" });
   const tell = (/** @type {string} */ said) => {

@@ -48,7 +48,7 @@
     const verdict = make("span", { class: "play-verdict" });
     const hidden = make("input", {
       type: "checkbox",
-      "aria-label": `${name} is hidden`,
+      "aria-label": `${name} is a hidden like`,
       checked: ["Casablanca", "Brazil", "Jaws"].includes(name),
       change: () => {
         film.hidden = hidden.checked;
@@ -69,7 +69,7 @@
     const pointerdown = (/** @type {PointerEvent} */ event) => drag(event, film);
     const handle = make("span", { "aria-hidden": "true" }, "⠿ ");
     const grip = make("span", { class: "play-grip", pointerdown }, handle, name);
-    const box = make("label", {}, hidden, " hidden");
+    const box = make("label", {}, hidden, " hidden like");
     const film = { name, hidden: hidden.checked, line: make("li"), verdict };
     film.line.append(grip, verdict, box, up, down);
     return film;
@@ -166,8 +166,11 @@
     "Brazil moves from rank 4 to the top, and those above it go down by one. What is NDCG@5 then?";
   const answer = shown(measure(raised, 5).rows[2].value);
   const why = "Precision and recall stay as they are. Move Brazil to the top and look.";
+  const how =
+    "Drag a film by its name, or move it with its buttons or the arrow keys. Tick what is a " +
+    "hidden like. The thick line ends the list.";
   update();
-  believeFirst(placeOf("play-list"), { question, answer, why }, [
+  believeFirst(placeOf("play-list"), { question, answer, why, how }, [
     summary,
     length.row,
     list,

@@ -208,10 +208,10 @@
   );
   const tips = names.map((name, v) => {
     const ray = draw("line", { x1: 130, y1: 125, class: "play-ray" });
-    const shape =
-      v < 3 ? draw("circle", { r: 9 }) : draw("rect", { width: 17, height: 17, x: -8.5, y: -8.5 });
-    const letter = draw("text", { y: 5, "text-anchor": "middle" }, name[0]);
-    const tip = draw("g", { class: v < 3 ? "play-user" : "play-film" }, shape, letter);
+    const width = 8 + 6.4 * name.length;
+    const box = { width, height: 18, x: -width / 2, y: -9, rx: v < 3 ? 9 : 0 };
+    const label = draw("text", { y: 4, "text-anchor": "middle" }, name);
+    const tip = draw("g", { class: v < 3 ? "play-user" : "play-film" }, draw("rect", box), label);
     plane.svg.append(ray);
     return { ray, tip };
   });
@@ -314,7 +314,7 @@
     });
     const longest = Math.max(...x.map((row) => Math.hypot(...row))) || 1;
     tips.forEach(({ ray, tip }, v) => {
-      const [right, down] = [130 + (105 * x[v][0]) / longest, 125 - (105 * x[v][1]) / longest];
+      const [right, down] = [130 + (95 * x[v][0]) / longest, 125 - (95 * x[v][1]) / longest];
       fill(ray, { x2: right, y2: down }, []);
       tip.setAttribute("transform", `translate(${right} ${down})`);
       const far = Number.isFinite(away[v]) ? String(away[v]) : "no path";
@@ -351,8 +351,13 @@
   const answer = String(counts.indexOf(1));
   const why =
     "Turn K and watch users and films come to lie on two rays; then take the mean of the layers.";
+  const how =
+    "Turn K, the number of propagations. Pull a line from a user to a film to draw an edge, click on " +
+    "an edge to remove it, or use the boxes below the graph. Click on a node, or choose its name, to " +
+    "make it listen: nodes within K edges of it are coloured, the nearer the darker, and those that " +
+    "it hears have a thick border.";
   update();
-  believeFirst(placeOf("play-propagation"), { question, answer, why }, [
+  believeFirst(placeOf("play-propagation"), { question, answer, why, how }, [
     layers.row,
     turn,
     made,

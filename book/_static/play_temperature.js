@@ -133,8 +133,9 @@
     "the seven. How many per cent does it get at 0.1?";
   const answer = `${(100 * hardest(0.1).part).toFixed(1)} %`;
   const why = "Lower the temperature and watch the push gather on the films that score highest.";
+  const how = "Turn the temperature, move the cosines, and choose which film is the user's.";
   update();
-  believeFirst(placeOf("play-temperature"), { question, answer, why }, [
+  believeFirst(placeOf("play-temperature"), { question, answer, why, how }, [
     heat.row,
     summary,
     chart.svg,

@@ -1,6 +1,18 @@
 // From disk a page may read no other: the search names what it finds and quotes nothing of it.
 if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
 
+// The theme forgets that the sidebar was closed; see sidebar.css.
+const root = document.documentElement;
+root.classList.toggle("sidebar-closed", localStorage.getItem("sidebar-closed") === "true");
+document.addEventListener("DOMContentLoaded", () => {
+  const sidebar = document.getElementById("pst-primary-sidebar");
+  sidebar.classList.toggle("pst-sidebar-hidden", root.classList.contains("sidebar-closed"));
+  root.classList.remove("sidebar-closed");
+  const remember = () =>
+    localStorage.setItem("sidebar-closed", sidebar.classList.contains("pst-sidebar-hidden"));
+  new MutationObserver(remember).observe(sidebar, { attributeFilter: ["class"] });
+});
+
 // What the theme leaves to do for a reader by ear.
 document.addEventListener("DOMContentLoaded", () => {
   // The folded parts of the contents have an arrow and no name.
@@ -38,7 +50,6 @@ globalThis.formulas = new Promise((made) => {
 });
 
 // Paper is light.
-const root = document.documentElement;
 addEventListener("beforeprint", () => {
   root.dataset.onScreen = root.dataset.theme;
   root.dataset.theme = "light";

@@ -11,6 +11,7 @@ from recbook.checks import check_number
 from recbook.data import Interactions, check_part
 from recbook.memory import check_memory
 from recbook.models.base import BaseRecommender
+from recbook.progress import progress
 
 __all__ = ["SLIM"]
 
@@ -78,13 +79,15 @@ class SLIM(BaseRecommender):
         gram.diagonal().add_(self.l2)
         weight = torch.zeros_like(gram)  # a row: the weights to the item, one column of W
         moving, sweeps = torch.arange(n), 0
-        while len(moving):
-            rows = weight[moving]
-            change = _sweep(gram, self.l1, moving, rows)
-            weight[moving] = rows
-            moving, sweeps = moving[change > _STILL], sweeps + 1
-            for item in moving.tolist() if sweeps >= _SWEEPS else ():
-                _settle(gram.numpy(), gram[item].numpy() - self.l1, weight[item].numpy())
+        with progress(what="item", total=n, delay=2) as done:
+            while len(moving):
+                rows = weight[moving]
+                change = _sweep(gram, self.l1, moving, rows)
+                weight[moving] = rows
+                moving, sweeps = moving[change > _STILL], sweeps + 1
+                for item in moving.tolist() if sweeps >= _SWEEPS else ():
+                    _settle(gram.numpy(), gram[item].numpy() - self.l1, weight[item].numpy())
+                done.update(n - len(moving) - done.n)
         self.weight = csr_array(weight.T.numpy())
         self.remember(train)
         return self

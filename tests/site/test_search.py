@@ -9,9 +9,6 @@ HITS = {
     "bpr_loss": "book/api/losses.html#recbook.losses.bpr_loss",
     "LightGCNConv": "book/api/models.html#recbook.models.LightGCNConv",
     "normalized_adjacency": "book/api/graph.html#recbook.graph.normalized_adjacency",
-    "temperature": "book/glossary.html#term-temperature",
-    "cold start": "book/glossary.html#term-cold-start",
-    "adjacency": "book/glossary.html#term-adjacency-matrix",
     "notation": "book/notation.html",
     "A tilde": "book/notation.html#index-",
     "y hat": "book/notation.html#index-",
@@ -33,6 +30,28 @@ def first_hit(page: Page, words: str) -> Page:
 def test_the_first_hit_is_what_was_looked_for(visit: Visit) -> None:
     for words, place in HITS.items():
         assert first_hit(visit("book/references"), words).get_attribute("href").startswith(place)
+
+
+@pytest.mark.parametrize("width", [1280])
+@pytest.mark.parametrize(
+    ("term", "section"),
+    [
+        ("recall", "book/02_ranking.html#is-the-list-good-a-worked-example"),
+        ("temperature", "book/10_what_moves_the_needle.html#cosines-and-a-temperature"),
+        ("cold start", "book/11_time_cold_start_popularity.html#"),
+        ("adjacency", "book/05_graph_neural_networks.html#"),
+    ],
+)
+def test_a_term_leads_to_its_section_and_its_definition(
+    visit: Visit, term: str, section: str
+) -> None:
+    page = visit("book/references")
+    first_hit(page, term)
+    hits = page.locator("#search-results .search a").evaluate_all(
+        "hits => hits.slice(0, 4).map((hit) => hit.getAttribute('href'))"
+    )
+    assert any(hit.startswith(section) for hit in hits)
+    assert any(hit.startswith("book/glossary.html#term-") for hit in hits)
 
 
 def test_a_symbol_leads_to_its_row(visit: Visit) -> None:
