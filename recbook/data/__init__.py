@@ -8,7 +8,7 @@ together: what to train on, what to test on, and which raw id stands at which po
 from recbook.data.citeulike import load_citeulike
 from recbook.data.gowalla import load_gowalla
 from recbook.data.interactions import Interactions, check_part, pairs_digest
-from recbook.data.logs import check_log, clean_log, read_log
+from recbook.data.logs import check_log, clean_log, find_columns, read_log
 from recbook.data.movielens import MovieLens, load_movielens_100k
 from recbook.data.reading import read_interactions, to_implicit
 from recbook.data.shop import Shop, shop_log
@@ -28,6 +28,7 @@ __all__ = [
     "check_log",
     "check_part",
     "clean_log",
+    "find_columns",
     "given_split",
     "global_time_split",
     "load_citeulike",

@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 
 from recbook.checks import check_choice, check_kind
-from recbook.data.formats import read_table
+from recbook.data.formats import plain_name, read_table
 from recbook.data.reading import read_interactions
 
-__all__ = ["check_log", "clean_log", "read_log"]
+__all__ = ["check_log", "clean_log", "find_columns", "read_log"]
 
 #: Names that logs have for a column, without what writers differ in: case, spaces, underscores.
 _NAMES = {
@@ -38,21 +38,71 @@ _PER_HOUR = 600  # events: one each six seconds, for an hour
 _FEWEST = 20  # people, or events, of whom a share says something
 
 
+def find_columns(names: Sequence[Any], **columns: str) -> dict[str, Any]:
+    """Which of a log's columns are the user, the item, the rating and the time.
+
+    A name that says more comes before one that says less: ``product`` before ``page``, ``customer``
+    before ``session``.
+
+    Args:
+        names: of the columns.
+        **columns: what a column is called where it is not found, or another one is, e.g.
+            ``user_id="visitor"``, ``item_id``, ``rating``, ``timestamp``.
+
+    Returns:
+        By ``user_id``, ``item_id`` and, where they are there, ``rating`` and ``timestamp`` the name
+        that the log has.
+
+    Raises:
+        ValueError: where there is no user or no item, two columns may be meant, or one has a name
+            that is none.
+
+    >>> find_columns(["Visitor ID", "page", "colour"])
+    {'user_id': 'Visitor ID', 'item_id': 'page'}
+    """
+    if unknown := set(columns) - set(_NAMES):
+        raise ValueError(f"got a name for {sorted(unknown)}, expected names for {list(_NAMES)}")
+    free = {name: plain_name(str(name)) for name in names if name not in columns.values()}
+    found = {}
+    for what, known in _NAMES.items():
+        if what in columns:
+            check_kind(what, columns[what], str, hint="the name of a column")
+            meant = [columns[what]] if columns[what] in names else []
+        else:
+            order = {one: n for n, one in enumerate(known.split())}
+            ranks = {name: order[plain] for name, plain in free.items() if plain in order}
+            meant = [name for name in ranks if ranks[name] == min(ranks.values())]
+        if len(meant) > 1:
+            raise ValueError(
+                f"got the columns {meant!r:.200}, each of which may be the {what}, expected one; "
+                f"say which, {what}={meant[0]}"
+            )
+        if meant:
+            found[what] = meant[0]
+        elif what in columns or what in ("user_id", "item_id"):
+            asked = columns.get(what, ", ".join(known.split()[:5]) + ", ...")
+            raise ValueError(
+                f"got the columns {list(names)!r:.200}, none of which is the {what}, expected "
+                f"{asked}; say which it is, {what}=NAME, and see that a file begins with a line "
+                "that names its columns"
+            )
+    return found
+
+
 def read_log(source: Any, **columns: str) -> pd.DataFrame:
     """Read a log as it comes, every row of it; columns are found under the names that logs have.
 
     Args:
         source: as for :func:`recbook.data.read_interactions`: the path of a file, or a table.
-        **columns: what a column is called in ``source`` where it is not found, or another one is,
-            e.g. ``user_id="visitor"``, ``item_id``, ``rating``, ``timestamp``.
+        **columns: as for :func:`find_columns`.
 
     Returns:
         ``user_id``, ``item_id`` and, where they are there, ``rating`` and ``timestamp``, with all
         values as they are in the source; those of a CSV file are text.
 
     Raises:
-        TypeError, ValueError, OSError, ImportError: as :func:`recbook.data.read_interactions`, and
-            where two columns may be meant.
+        TypeError, ValueError, OSError, ImportError: as :func:`recbook.data.read_interactions` and
+            :func:`find_columns`.
 
     >>> read_log(pd.DataFrame({"Visitor ID": ["ann"], "page": ["/tea"], "colour": ["red"]}))
       user_id item_id
@@ -63,36 +113,11 @@ def read_log(source: Any, **columns: str) -> pd.DataFrame:
         raise ValueError(
             f"got the columns {list(raw.columns)[:6]}, expected names on one level, each once"
         )
-    if unknown := set(columns) - set(_NAMES):
-        raise ValueError(f"got a name for {sorted(unknown)}, expected names for {list(_NAMES)}")
-    plain = {one: "".join(filter(str.isalnum, str(one))).lower() for one in raw}
-    found: dict[Any, str] = {}
-    candidates: list[Any]
-    for name, known in _NAMES.items():
-        if name in columns:
-            check_kind(name, columns[name], str, hint="the name of a column")
-            candidates = [one for one in raw if one == columns[name]]
-        else:
-            free = {one: plain[one] for one in raw if one not in columns.values()}
-            candidates = [one for one in free if free[one] in known.split()]
-            exact = [one for one in candidates if free[one] == known.split()[0]]
-            candidates = exact or candidates
-        if len(candidates) > 1:
-            raise ValueError(
-                f"got the columns {candidates}, each of which may be the {name}, expected one; say "
-                f"which, {name}={candidates[0]!r}"
-            )
-        if candidates:
-            found[candidates[0]] = name
-        elif name in columns or name in ("user_id", "item_id"):
-            asked = columns.get(name, "a name such as " + ", ".join(known.split()[:5]))
-            raise ValueError(
-                f"got the columns {list(raw)!r:.200}, none of which is the {name} ({asked}); say "
-                f"which is, {name}=..., and begin a file with a line that names its columns"
-            )
+    found = find_columns(list(raw), **columns)
     if raw.empty:
         raise ValueError("got no rows, expected at least one interaction; is the file cut off?")
-    return raw[list(found)].rename(columns=found).reset_index(drop=True)
+    named = raw[list(found.values())].set_axis(list(found), axis=1)
+    return named.reset_index(drop=True)
 
 
 def check_log(log: pd.DataFrame, later: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -231,7 +256,7 @@ def _bots(log: pd.DataFrame) -> _Found:
     bots = count.index[(size > size.median() + 5 * deviation) & (count >= 100)]
     if "seconds" in log:
         by_hour = log.groupby(["user_id", log["seconds"] // 3600]).size()
-        bots = bots.union(by_hour.index[by_hour >= _PER_HOUR].get_level_values("user_id"))
+        bots = bots.union(by_hour.index[by_hour >= _PER_HOUR].get_level_values(0)).unique()
     if bots.empty:
         return None
     most: Any = count[bots].idxmax()
