@@ -28,7 +28,8 @@ GROUPS = {
         "recipes tuning updating choosing"
     ),
     "To keep, to share and to show": (
-        "saving answers vectors serve checkpoint distributed ledger plotting friends exercises testing"
+        "saving answers vectors serve checkpoint distributed ledger plotting friends exercises "
+        "testing"
     ),
     "What the others stand on": "sparse ranking memory threads progress files checks",
 }

@@ -5,10 +5,11 @@ Raw data is a DataFrame with one row an interaction (``user_id``, ``item_id``, .
 together: what to train on, what to test on, and which raw id stands at which position.
 """
 
+from recbook.data.checking import check_log, clean_log
 from recbook.data.citeulike import load_citeulike
 from recbook.data.gowalla import load_gowalla
 from recbook.data.interactions import Interactions, check_part, pairs_digest
-from recbook.data.logs import check_log, clean_log, find_columns, read_log
+from recbook.data.logs import find_columns, read_log
 from recbook.data.movielens import MovieLens, load_movielens_100k
 from recbook.data.reading import read_interactions, to_implicit
 from recbook.data.shop import Shop, shop_log
