@@ -285,7 +285,7 @@ def _typed(log: pd.DataFrame) -> pd.DataFrame:
         return typed
     times = typed["timestamp"]
     if pd.api.types.is_datetime64_any_dtype(times):
-        return typed.assign(seconds=(times - pd.Timestamp(0)) / pd.Timedelta(seconds=1))
+        return typed.assign(seconds=times.dt.as_unit("s").astype("int64").astype(float))
     for unit in (1, 1e3, 1e6, 1e9):  # per second
         if _FIRST <= (times / unit).median() <= _LAST:
             return typed.assign(seconds=times / unit)
