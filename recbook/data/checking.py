@@ -124,8 +124,8 @@ def _missing_values(log: pd.DataFrame) -> _Found:
 def _mixed_offsets(log: pd.DataFrame) -> _Found:
     if "timestamp" not in log or pd.api.types.infer_dtype(log["timestamp"]) != "string":
         return None
-    has = log["timestamp"].str.contains(r":\d\d.*(?:Z|[+-]\d\d:?\d\d)\s*$", regex=True)
-    bare = log["timestamp"].str.contains(":", regex=False) & ~has
+    has = log["timestamp"].str.contains(r":\d\d.*(?:Z|[+-]\d\d:?\d\d)\s*$", na=False)
+    bare = log["timestamp"].str.contains(":", regex=False, na=False) & ~has
     rows = log.index[bare] if has.any() else log.index[:0]
     if rows.empty:
         return None
