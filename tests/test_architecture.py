@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parents[1]
 # From bottom to top: a module imports what stands before it. A new one is given its place here.
 ORDER = (
     "checks files memory threads progress sparse ranking data graph losses sampling evaluation "
-    "beyond_accuracy stats models folding checkpoint recipes training saving answers tuning "
-    "distributed"
+    "beyond_accuracy stats models folding checkpoint recipes training updating saving vectors "
+    "answers tuning choosing distributed"
 ).split()
 ASIDE = {  # whom nothing in ORDER imports: the last module that each may lean on
     "exercises": "checks",
@@ -32,9 +32,11 @@ ASIDE = {  # whom nothing in ORDER imports: the last module that each may lean o
 }
 # The part that chapters teach, and how long it may be, docstrings included.
 TAUGHT = "data sparse graph sampling losses evaluation beyond_accuracy models training".split()
-# Within data no chapter teaches how a file is found, fetched, or taken apart, an id looked up, or a
-# table turned into numbers.
-NOT_TAUGHT = "citeulike features fetching formats gowalla lookup movielens reading".split()
+# Within data no chapter teaches how a file is found, fetched, taken apart, checked or generated, an
+# id looked up, or a table turned into numbers.
+NOT_TAUGHT = (
+    "checking citeulike features fetching formats gowalla logs lookup movielens reading shop"
+).split()
 TAUGHT_LINES, MODULE_LINES = 4600, 400
 
 FOLDERS = ["recbook", "experiments", "tools", "benchmarks"]

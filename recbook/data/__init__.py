@@ -5,13 +5,16 @@ Raw data is a DataFrame with one row an interaction (``user_id``, ``item_id``, .
 together: what to train on, what to test on, and which raw id stands at which position.
 """
 
+from recbook.data.checking import check_log, clean_log
 from recbook.data.citeulike import Articles, load_citeulike, load_citeulike_articles
 from recbook.data.features import check_features, one_hot, weigh_rare
 from recbook.data.gowalla import load_gowalla
 from recbook.data.interactions import Interactions, check_part, pairs_digest
+from recbook.data.logs import find_columns, read_log
 from recbook.data.movielens import MovieLens, load_movielens_100k
 from recbook.data.newcomers import Newcomers, NewcomerSplit, named_items, newcomer_split
 from recbook.data.reading import read_interactions, to_implicit
+from recbook.data.shop import Shop, shop_log
 from recbook.data.split import Split
 from recbook.data.splitting import (
     given_split,
@@ -26,9 +29,13 @@ __all__ = [
     "MovieLens",
     "NewcomerSplit",
     "Newcomers",
+    "Shop",
     "Split",
     "check_features",
+    "check_log",
     "check_part",
+    "clean_log",
+    "find_columns",
     "given_split",
     "global_time_split",
     "load_citeulike",
@@ -42,6 +49,8 @@ __all__ = [
     "per_user_time_split",
     "random_split",
     "read_interactions",
+    "read_log",
+    "shop_log",
     "to_implicit",
     "weigh_rare",
 ]
