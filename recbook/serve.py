@@ -3,38 +3,33 @@
 It reads one file and writes none. A file that is renamed to its name answers from then on.
 """
 
-import os
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
 import uvicorn
-from fastapi import FastAPI, HTTPException, Query
+from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, BeforeValidator, Field, StrictInt, StrictStr
 
 from recbook.answers import RULES, NoFoldInError, StoredAnswers, UnknownIdError
-from recbook.checks import check_count, check_path
+from recbook.checks import check_count
 from recbook.files import NewestFile
+from recbook.workers import keep_working
 
 __all__ = ["application", "run"]
 
 LARGEST_BODY = 2**16  # bytes
-MODEL, PROBES = "RECBOOK_SERVE_MODEL", "RECBOOK_SERVE_PROBES"  # how run tells its workers
 CODES: dict[Any, int] = {RequestValidationError: 422, UnknownIdError: 404, NoFoldInError: 409}
 
 
-def whole(given: Any) -> Any:
-    """JSON has one kind of number: 10.0 is 10."""
-    return int(given) if isinstance(given, float) and given.is_integer() else given
-
-
-Whole = Annotated[StrictInt, BeforeValidator(whole)]
+# JSON has one kind of number: 10.0 is 10.
+_as_int = BeforeValidator(lambda n: int(n) if isinstance(n, float) and n.is_integer() else n)
+Whole = Annotated[StrictInt, _as_int]
 Id = Whole | StrictStr
 Liked = Annotated[list[Id], Field(min_length=1, max_length=500, examples=[[50, 181]])]
 Members = Annotated[list[Id | Liked], Field(min_length=1, max_length=20, examples=[[42, [50]]])]
@@ -81,12 +76,10 @@ class _Problem(BaseModel):
 
 
 def _limited(app: Any) -> Any:
-    """An application whose questions are refused while they come in, where they are too long."""
-
     async def asked(scope: Any, receive: Any, send: Any) -> None:
         size = 0
 
-        async def counted() -> Any:
+        async def counted() -> Any:  # refuses a question while it comes in, where it is too long
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
@@ -99,72 +92,72 @@ def _limited(app: Any) -> Any:
     return asked
 
 
-def application() -> FastAPI:
-    """What each worker of :func:`run` answers with, by what that has put into the environment."""
+async def _named(asked: Request) -> None:
+    """Refuse what would be passed over: a name that is not described, or one given twice."""
+    known = {field.alias for field in asked.scope["route"].dependant.query_params}
+    given = [name for name, _ in asked.query_params.multi_items()]
+    if wrong := [name for name in given if name not in known or given.count(name) > 1]:
+        expected = f"expected {', '.join(sorted(known)) or 'no names'}, each at most once"
+        raise HTTPException(422, f"query: got {wrong[0]!r:.80}, {expected}")
+
+
+async def _refused(_: Any, error: Any) -> JSONResponse:
+    code, said = CODES.get(type(error)), getattr(error, "detail", str(error))
+    if isinstance(error, RequestValidationError):
+        one = error.errors()[0]
+        said = f"{'.'.join(map(str, one['loc']))}: got {one['input']!r:.80} ({one['msg']})"
+    more = "" if "expected" in said else ", expected what /openapi.json describes"
+    return JSONResponse({"detail": said + more}, code or error.status_code)
+
+
+@cache  # a worker is a copy of a process that has made it
+def application(newest: NewestFile) -> FastAPI:
+    """What each worker of :func:`run` answers with, by the newest file's StoredAnswers."""
     torch.set_num_threads(1)  # the workers share the processors
-    probes, page = int(os.environ[PROBES]), files("recbook").joinpath("serve.html").read_text()
-    newest = NewestFile(os.environ[MODEL], lambda path: StoredAnswers(path, probes))
-
-    @asynccontextmanager
-    async def follow(_: FastAPI) -> AsyncIterator[None]:
-        with newest.followed(0.25):
-            yield
-
-    faults: Any = {code: {"model": _Problem} for code in (400, 413, *CODES.values())}
-    app = FastAPI(title="recbook", lifespan=follow, responses=faults, docs_url=None, redoc_url=None)
+    page = files("recbook").joinpath("serve.html").read_text()
+    how: Any = {"dependencies": [Depends(_named)], "docs_url": None, "redoc_url": None}
+    how["responses"] = {code: {"model": _Problem} for code in (400, 413, *CODES.values())}
+    how["exception_handlers"] = dict.fromkeys((400, 404, 405, 413, *CODES), _refused)
+    app = FastAPI(title="recbook", **how)
     app.add_middleware(_limited)
-
-    async def refused(_: Any, error: Any) -> JSONResponse:
-        code, said = CODES.get(type(error)), getattr(error, "detail", str(error))
-        if isinstance(error, RequestValidationError):
-            wrong = error.errors()[0]
-            said = (
-                f"{'.'.join(map(str, wrong['loc']))}: got {wrong['input']!r:.80} ({wrong['msg']})"
-            )
-        more = "" if "expected" in said else ", expected what /openapi.json describes"
-        return JSONResponse({"detail": said + more}, code or error.status_code)
-
-    for kind in (400, 404, 405, 413, *CODES):
-        app.add_exception_handler(kind, refused)
 
     def answer(method: str, *given: Any) -> _Rows:
         now = newest.content  # the same to the end, whatever takes its place
-        names, answers = ("item", "score", "people"), getattr(now, method)(*given)
-        found = [dict(zip(names, one, strict=False)) for one in answers]
-        rows = [_Row(title=now.titles.get(one["item"]), **one) for one in found]
+        found = [(*one, None)[:3] for one in getattr(now, method)(*given)]
+        rows = [_Row(item=i, title=now.titles.get(i), score=x, people=n) for i, x, n in found]
         return _Rows(model=now.digest, items=rows)
 
     app.get("/", response_class=HTMLResponse, include_in_schema=False)(lambda: page)
 
     @app.get("/health")
-    def health() -> _Health:
+    async def health() -> _Health:
         """What answers, and whether a newer file could not be read."""
         now, problem = newest.content, newest.problem
         size: Any = {"users": len(now.users), "items": len(now.items), "folds_in": now.folds_in}
         return _Health(model=now.digest, kind=now.kind, problem=problem, **size)
 
     @app.get("/recommend", response_model_exclude_none=True)
-    def recommend(user: User, k: Length = 10) -> _Rows:
+    async def recommend(user: User, k: Length = 10) -> _Rows:
         """A user's list, without what they have seen."""
         return answer("recommend", user, k)
 
     @app.post("/recommend", response_model_exclude_none=True)
-    def recommend_to_newcomer(asked: _Newcomer) -> _Rows:
+    async def recommend_to_newcomer(asked: _Newcomer) -> _Rows:
         """A list for somebody whom the model does not know, by what they like."""
         return answer("recommend", asked.liked, asked.k)
 
     @app.post("/group", response_model_exclude_none=True)
-    def group(asked: _Group) -> _Rows:
+    async def group(asked: _Group) -> _Rows:
         """One list for several people, without what any of them has seen."""
         return answer("group", asked.members, asked.rule, asked.k)
 
     @app.get("/similar", response_model_exclude_none=True)
-    def similar(item: Item, k: Length = 10) -> _Rows:
+    async def similar(item: Item, k: Length = 10) -> _Rows:
         """Items that are like one."""
         return answer("similar", item, k)
 
     @app.get("/why", response_model_exclude_none=True)
-    def why(user: User, item: Item, k: Length = 10) -> _Rows:
+    async def why(user: User, item: Item, k: Length = 10) -> _Rows:
         """What of a user's items leads to an item in the graph: its share of the walks there."""
         return answer("why", user, item, k)
 
@@ -185,16 +178,19 @@ def run(path: str | Path, port: int = 8000, workers: int = 2, probes: int = 0) -
     """
     check_count("port", port, 0, 65535)
     check_count("workers", workers)
-    path = check_path("path", path).resolve()
-    served = StoredAnswers(path, probes)  # what is wrong is said here, not by each worker
-    found = f"an index that finds {served.recall():.3f} of the exact 20" if probes else "all items"
-    print(f"{path.name} ({served.digest}): {served.kind}, searches {found}")
-    os.environ |= {MODEL: str(path), PROBES: str(probes)}
-    del served
+    newest = NewestFile(path, partial(StoredAnswers, probes=probes))
+    now = newest.content
+    found = f"an index that finds {now.recall():.3f} of the exact 20" if probes else "all items"
+    print(f"{Path(path).name} ({now.digest}): {now.kind}, searches {found}")
+    application(newest)
     with socket.create_server(("127.0.0.1", port)) as door:
         # An answer is two writes, and the second would wait 40 ms until the first has arrived.
         door.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         print(f"http://127.0.0.1:{door.getsockname()[1]}", flush=True)
-        how: Any = {"fd": door.fileno(), "workers": workers, "factory": True}
-        how |= {"log_level": "warning", "timeout_worker_healthcheck": 60}  # importing takes long
-        uvicorn.run("recbook.serve:application", **how)
+        keep_working(workers, partial(_answer, door, newest), newest.look_again)
+
+
+def _answer(door: socket.socket, newest: NewestFile) -> None:
+    how: Any = {"log_level": "warning", "timeout_graceful_shutdown": 5}  # for a slow client
+    with newest.followed(0.25):
+        uvicorn.Server(uvicorn.Config(application(newest), **how)).run([door])
