@@ -18,8 +18,9 @@ from recbook.checks import check_choice, check_count, check_kind, check_path
 from recbook.data import Split
 from recbook.data.movielens import movielens_of
 from recbook.folding import FoldIn
-from recbook.models import IALS, BaseRecommender, EmbeddingModel, PureSVD
+from recbook.models import BaseRecommender
 from recbook.saving import load
+from recbook.vectors import vectors_of
 
 __all__ = ["RULES", "Answers", "NoFoldInError", "StoredAnswers", "UnknownIdError"]
 
@@ -91,13 +92,10 @@ class Answers:
             self._folding = FoldIn(model)  # type: ignore[arg-type]
         except (TypeError, ValueError, RuntimeError) as error:
             self._no_folding = str(error)
-        self._user_emb, self._item_emb, self._unit = None, None, None
-        vectors: Any = ()
-        if isinstance(model, EmbeddingModel):
-            vectors = model.final
-        elif isinstance(model, PureSVD | IALS):
-            vectors = model.user_emb, model.item_emb
-        if vectors:
+        self._user_emb, self._item_emb, self._unit, vectors = None, None, None, None
+        with suppress(TypeError):  # of a model without vectors
+            vectors = vectors_of(model)
+        if vectors is not None:
             self._user_emb, self._item_emb = (part.numpy() for part in vectors)
             self._unit = F.normalize(vectors[1]).numpy()
         self._index = self._build_index() if probes else None

@@ -1,4 +1,7 @@
-"""What a list is like, besides being right: coverage, novelty, diversity, calibration.
+"""What a list is like, besides being right, and lists chosen anew to be more like that.
+
+There are measures (coverage, novelty, diversity, calibration), and two ways to choose a list from a
+longer one: :func:`diversify` and :func:`calibrate`.
 
 ``recommended`` is what ``recommend`` returns, shape ``(num_lists, k)``; its -1, where a list is
 short, is left out. A measure of an empty list is NaN. All refuse, by TypeError, what are no tensors
@@ -11,10 +14,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from recbook.checks import check_count, check_positions, check_tensor
+from recbook.checks import check_count, check_number, check_positions, check_tensor
 from recbook.data import Interactions, check_part
 
-__all__ = ["calibration", "coverage", "diversity", "novelty", "popularity_lift"]
+__all__ = [
+    "calibrate",
+    "calibration",
+    "coverage",
+    "diversify",
+    "diversity",
+    "novelty",
+    "overlap",
+    "popularity_lift",
+]
 
 
 def coverage(recommended: Tensor, num_items: int) -> float:
@@ -86,6 +98,31 @@ def popularity_lift(recommended: Tensor, users: Tensor, train: Interactions) -> 
     return _mean_of_listed(recommended, degree) / (own / train.user_degree[users]) - 1
 
 
+def overlap(recommended: Tensor, others: Tensor) -> Tensor:
+    r"""Share of a list that is in another list of the same user, in any order, ``(num_lists,)``.
+
+    .. math:: \frac{|L \cap L'|}{k}
+
+    With the lists before and after a model has learned more, it says how little they have moved.
+
+    Args:
+        recommended: the lists.
+        others: the other lists, of the same shape.
+
+    >>> overlap(torch.tensor([[0, 1], [2, 3]]), torch.tensor([[1, 4], [3, 2]]))
+    tensor([0.5000, 1.0000], dtype=torch.float64)
+    """
+    for lists in (recommended, others):
+        _check_lists(lists, torch.iinfo(torch.int64).max)
+    if others.shape != recommended.shape:
+        raise ValueError(
+            f"got lists of shape {tuple(recommended.shape)} and {tuple(others.shape)}, expected "
+            "two of the same"
+        )
+    both = (recommended[:, :, None] == others[:, None]).any(2) & (recommended >= 0)
+    return both.sum(1) / (recommended >= 0).sum(1).double()
+
+
 def diversity(recommended: Tensor, features: Tensor) -> Tensor:
     r"""Mean cosine distance between the pairs of a list's items, shape ``(num_lists,)``.
 
@@ -142,8 +179,137 @@ def calibration(
     share = F.normalize(features.double(), p=1, dim=1)
     own = torch.from_numpy(train.matrix[users.numpy()] @ share.numpy())
     listed = _sum_of_listed(recommended, share)
-    p, q = (x / x.sum(1, keepdim=True) for x in (own, listed))
-    return torch.special.xlogy(p, p / (0.99 * q + 0.01 * p).clamp(min=1e-300)).sum(1)
+    return _divergence(own, listed)
+
+
+def diversify(
+    recommended: Tensor, score: Tensor, features: Tensor, k: int, weight: float = 0.3
+) -> Tensor:
+    r"""Maximal marginal relevance: next comes what is liked, and unlike all that is on the list.
+
+    With :math:`s(i)` the scores of ``recommended``, moved to 0 to 1 for each list, and :math:`L`
+    what has been chosen, the next item is
+
+    .. math:: \arg\max_{i \notin L} \; (1 - \lambda) \, s(i) -
+              \lambda \max_{j \in L} \frac{f_i^\top f_j}{\|f_i\| \|f_j\|}
+
+    Args:
+        recommended: lists to choose from, longer than ``k``.
+        score: what ``model.score`` gives the users of the lists, shape ``(num_lists, num_items)``.
+        features: as for :func:`diversity`.
+        k: length of the new lists.
+        weight: :math:`\lambda`, from 0, which keeps the order, to 1. The paper's :math:`\lambda` is
+            1 less this, and its relevance is not moved to 0 to 1.
+
+    Returns:
+        Item positions, shape ``(num_lists, k)``, -1 where a list is short.
+
+    Reference: Carbonell and Goldstein, The Use of MMR, Diversity-Based Reranking for Reordering
+    Documents and Producing Summaries, SIGIR 1998, section 2.
+
+    >>> score, genres = torch.tensor([[3.0, 2.9, 2.0]]), torch.tensor([[1, 0], [1, 0], [0, 1]])
+    >>> diversify(torch.tensor([[0, 1, 2]]), score, genres, k=2, weight=0.6)
+    tensor([[0, 2]])
+    """
+    _check_features(features)
+    liked = _relevance(recommended, score, len(features), k, weight)
+    unit = F.normalize(features.double(), dim=1)[recommended.clamp(min=0)]  # (lists, n, features)
+    likest = torch.zeros_like(liked)
+    chosen: list[Tensor] = []
+    for _ in range(k):
+        place = _next((1 - weight) * liked - weight * likest, recommended, chosen)
+        new = unit[torch.arange(len(unit)), place]
+        likest = torch.maximum(likest, (unit @ new[:, :, None])[:, :, 0])
+    return _named(recommended, chosen)
+
+
+def calibrate(
+    recommended: Tensor,
+    score: Tensor,
+    users: Tensor,
+    train: Interactions,
+    features: Tensor,
+    k: int,
+    weight: float = 0.5,
+) -> Tensor:
+    r"""Calibrated recommendations: a list whose genres are mixed as the user's own are.
+
+    With :math:`s(i)` the scores of ``recommended``, moved to 0 to 1 for each list, and
+    :math:`C(L)` the :func:`calibration` of what has been chosen, the next item is
+
+    .. math:: \arg\max_{i \notin L} \; (1 - \lambda) \sum_{j \in L \cup \{i\}} s(j) -
+              \lambda \, C(L \cup \{i\})
+
+    Args:
+        recommended: lists to choose from, longer than ``k``.
+        score: what ``model.score`` gives the users of the lists, shape ``(num_lists, num_items)``.
+        users: the user of each list. One without train items keeps the order.
+        train: what the users have.
+        features: as for :func:`calibration`.
+        k: length of the new lists.
+        weight: :math:`\lambda`, from 0, which keeps the order, to 1. The paper's scores are not
+            moved to 0 to 1.
+
+    Returns:
+        Item positions, shape ``(num_lists, k)``, -1 where a list is short.
+
+    Reference: Steck, Calibrated Recommendations, RecSys 2018, equation 7 and the greedy algorithm
+    of section 4.
+
+    >>> toy = Interactions.from_pairs([0, 0], [3, 4])  # one of each genre
+    >>> genres = torch.tensor([[1, 0], [1, 0], [0, 1], [1, 0], [0, 1]])
+    >>> score = torch.tensor([[5.0, 4.9, 3.0, 0.0, 0.0]])
+    >>> calibrate(torch.tensor([[0, 1, 2]]), score, torch.tensor([0]), toy, genres, k=2)
+    tensor([[0, 2]])
+    """
+    check_part("train", train)
+    _check_features(features, train.num_items)
+    liked = _relevance(recommended, score, train.num_items, k, weight)
+    users = _check_users(users, recommended, train)
+    share = F.normalize(features.double(), p=1, dim=1)
+    own = torch.from_numpy(train.matrix[users.numpy()] @ share.numpy())
+    offered = share[recommended.clamp(min=0)]  # (lists, n, genres)
+    listed = torch.zeros_like(own)
+    chosen: list[Tensor] = []
+    for _ in range(k):
+        apart = _divergence(own[:, None], listed[:, None] + offered).nan_to_num(0)
+        place = _next((1 - weight) * liked - weight * apart, recommended, chosen)
+        listed += offered[torch.arange(len(offered)), place]
+    return _named(recommended, chosen)
+
+
+def _divergence(own: Tensor, listed: Tensor) -> Tensor:
+    """Of the genres of a user from those of a list, both as sums."""
+    p, q = (x / x.sum(-1, keepdim=True) for x in (own, listed))
+    return torch.special.xlogy(p, p / (0.99 * q + 0.01 * p).clamp(min=1e-300)).sum(-1)
+
+
+def _relevance(recommended: Tensor, score: Tensor, num_items: int, k: int, weight: float) -> Tensor:
+    """The scores of each list from 0 to 1."""
+    _check_lists(recommended, num_items)
+    check_tensor("score", score, len(recommended), num_items, of="numbers")
+    check_count("k", k, 1, recommended.shape[1], "the lists to choose from are no longer")
+    check_number("weight", weight, least=0, most=1)
+    there = recommended >= 0
+    listed = score.cpu().double().gather(1, recommended.clamp(min=0))
+    if not listed[there].isfinite().all():
+        raise ValueError("score: got one that is not finite for a listed item, expected numbers")
+    low = listed.masked_fill(~there, torch.inf).amin(1, keepdim=True)
+    high = listed.masked_fill(~there, -torch.inf).amax(1, keepdim=True)
+    return (listed - low) / (high - low).clamp(min=1e-300)
+
+
+def _next(value: Tensor, recommended: Tensor, chosen: list[Tensor]) -> Tensor:
+    """The place of the best that is left, of equals the first, of fillers last; it is noted."""
+    value = value.masked_fill(recommended < 0, -1e300)
+    for place in chosen:
+        value = value.scatter(1, place[:, None], -torch.inf)
+    chosen.append(value.argmax(1))
+    return chosen[-1]
+
+
+def _named(recommended: Tensor, chosen: list[Tensor]) -> Tensor:
+    return recommended.gather(1, torch.stack(chosen, 1))
 
 
 def _mean_of_listed(recommended: Tensor, value: Tensor) -> Tensor:

@@ -51,7 +51,7 @@ def read_interactions(
             (``2021-04-03 18:30``), and numbers stay numbers. Dates with an offset become UTC.
         duplicates: what is done where a user has an item twice: ``"refuse"``; keep the ``"first"``
             or the ``"last"`` row by time, or by place where there is no time; ``"count"`` keeps the
-            last and adds a column ``count``.
+            last and adds a column ``count``; ``"keep"`` leaves all rows, as a log has them.
         **columns: where a column has another name in ``source``, e.g. ``user_id="visitor"``;
             ``rating=None`` leaves one out.
 
@@ -69,7 +69,7 @@ def read_interactions(
     >>> read_interactions(log, user_id="visitor").values.tolist()
     [['ann', 7], ['bob', 7]]
     """
-    check_choice("duplicates", duplicates, ["refuse", "first", "last", "count"])
+    check_choice("duplicates", duplicates, ["refuse", "first", "last", "count", "keep"])
     if ids is not None:
         check_choice("ids", ids, ["text", "number"])
     if unknown := set(columns) - set(_KNOWN):
@@ -105,9 +105,9 @@ def read_interactions(
     if "timestamp" in frame:
         frame["timestamp"] = _times(frame["timestamp"], date_format)
     try:
-        if duplicates != "refuse":
+        if duplicates not in ("refuse", "keep"):
             frame = _without_duplicates(frame, duplicates)
-        check_frame(frame)
+        check_frame(frame, again=duplicates == "keep")
     except ValueError as error:
         if is_file:
             error.add_note(
@@ -119,13 +119,14 @@ def read_interactions(
     return frame
 
 
-def check_frame(frame: Any, *more: str) -> None:
+def check_frame(frame: Any, *more: str, again: bool = False) -> None:
     """Refuse what are no interactions: no rows, ids that are none, pairs that come twice.
 
     Args:
         frame: DataFrame with ``user_id`` and ``item_id``.
         *more: columns that must be there as well, with a number in each row; ``timestamp`` may have
             dates.
+        again: whether a pair may come twice.
 
     Raises:
         TypeError: on what is no DataFrame.
@@ -159,7 +160,7 @@ def check_frame(frame: Any, *more: str) -> None:
                 f"column {name!r}: got an infinite number, expected finite ones; leave those rows "
                 f"out, e.g. frame[np.isfinite(frame[{name!r}])]"
             )
-    if twice := int(frame.duplicated(_PAIR).sum()):
+    if not again and (twice := int(frame.duplicated(_PAIR).sum())):
         user, item = frame.loc[frame.duplicated(_PAIR), _PAIR].iloc[0]
         raise ValueError(
             f"got {twice} duplicate (user_id, item_id) pairs, the first is user {user} with item "
