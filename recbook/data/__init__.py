@@ -5,10 +5,12 @@ Raw data is a DataFrame with one row an interaction (``user_id``, ``item_id``, .
 together: what to train on, what to test on, and which raw id stands at which position.
 """
 
-from recbook.data.citeulike import load_citeulike
+from recbook.data.citeulike import Articles, load_citeulike, load_citeulike_articles
+from recbook.data.features import check_features, one_hot, weigh_rare
 from recbook.data.gowalla import load_gowalla
 from recbook.data.interactions import Interactions, check_part, pairs_digest
 from recbook.data.movielens import MovieLens, load_movielens_100k
+from recbook.data.newcomers import Newcomers, NewcomerSplit, named_items, newcomer_split
 from recbook.data.reading import read_interactions, to_implicit
 from recbook.data.split import Split
 from recbook.data.splitting import (
@@ -19,18 +21,27 @@ from recbook.data.splitting import (
 )
 
 __all__ = [
+    "Articles",
     "Interactions",
     "MovieLens",
+    "NewcomerSplit",
+    "Newcomers",
     "Split",
+    "check_features",
     "check_part",
     "given_split",
     "global_time_split",
     "load_citeulike",
+    "load_citeulike_articles",
     "load_gowalla",
     "load_movielens_100k",
+    "named_items",
+    "newcomer_split",
+    "one_hot",
     "pairs_digest",
     "per_user_time_split",
     "random_split",
     "read_interactions",
     "to_implicit",
+    "weigh_rare",
 ]
