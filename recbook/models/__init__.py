@@ -2,6 +2,7 @@
 
 from recbook.models.base import BaseRecommender, EmbeddingModel
 from recbook.models.ials import IALS
+from recbook.models.inductive import GraphSAGE
 from recbook.models.lightgcn import LightGCN, LightGCNConv
 from recbook.models.linear import EASE, EDLAE, GFCF, PureSVD
 from recbook.models.matrix_factorization import MatrixFactorization
@@ -19,6 +20,7 @@ __all__ = [
     "SLIM",
     "BaseRecommender",
     "EmbeddingModel",
+    "GraphSAGE",
     "ItemKNN",
     "LightGCN",
     "LightGCNConv",
