@@ -1,4 +1,4 @@
-"""recbook on the command line: data, split, train, evaluate, recommend, serve.
+"""recbook on the command line: data, split, train, evaluate, recommend; check, fit, serve.
 
 What a command needs is imported when it runs, so that its first line does not wait for PyTorch.
 """
@@ -29,6 +29,11 @@ EXAMPLES = """examples:
   recbook recommend films.safetensors --user ann --user 42 -k 5
   recbook train ease --ratings visits.csv --out visits.safetensors
 
+From your own clicks to a service:
+  recbook check clicks.csv
+  recbook fit clicks.csv --out clicks.safetensors
+  recbook serve clicks.safetensors
+
 The tab key completes all of it in a shell that was told so, e.g. in ~/.bashrc:
   pip install argcomplete
   eval "$(register-python-argcomplete recbook)"
@@ -38,7 +43,9 @@ MODELS = {  # and the class of each
     "puresvd": "PureSVD", "itemknn": "ItemKNN", "ease": "EASE", "ials": "IALS",
 }  # fmt: skip
 TRAINED = {"lightgcn": "softmax", "mf": "bpr", "ngcf": "bpr"}  # and the loss of each
-FAULTS = (ValueError, TypeError, OSError, RuntimeError, ImportError, ArithmeticError)
+FAULTS = (
+    ValueError, TypeError, OSError, RuntimeError, ImportError, ArithmeticError, MemoryError,
+)  # fmt: skip
 
 
 def run_command(given: Sequence[str] | None = None) -> int:
@@ -85,7 +92,16 @@ def parser() -> argparse.ArgumentParser:
 
     def with_data(one: argparse.ArgumentParser) -> None:
         one.add_argument("--ratings", metavar="FILE", help="your interactions, not MovieLens-100K")
+        with_columns(one)
+
+    def with_columns(one: argparse.ArgumentParser) -> None:
         one.add_argument("--min-rating", type=float, default=3, help="what counts as liked [3]")
+        one.add_argument(
+            "--columns",
+            default="",
+            metavar="NAME=COLUMN,...",
+            help="where user_id, item_id, rating, timestamp have names that are not found",
+        )
 
     def with_split(one: argparse.ArgumentParser) -> None:
         with_data(one)
@@ -111,6 +127,19 @@ def parser() -> argparse.ArgumentParser:
     one = command(recommend, "films.safetensors --user ann --user 42 -k 5")
     with_model(one)
     one.add_argument("--user", action="append", required=True, help="an id, or a friend's name")
+    one = command(check, "clicks.csv --columns user_id=who,item_id=what")
+    one.add_argument("log", metavar="FILE", help="your clicks, visits, purchases or ratings")
+    with_columns(one)
+    one.add_argument("--out", type=Path, metavar="FILE", help="write what is left as CSV")
+    one = command(fit, "clicks.csv --out clicks.safetensors")
+    one.add_argument("log", metavar="FILE", help="your clicks, visits, purchases or ratings")
+    with_columns(one)
+    one.add_argument("--out", type=Path, required=True, metavar="FILE", help="where to store it")
+    one.add_argument(
+        "--leave", action="append", default=[], help="a finding of check that is right"
+    )
+    one.add_argument("--trials", type=int, default=4, help="settings to try of each family [4]")
+    one.add_argument("-k", type=int, default=20, help="length of a list [20]")
     one = command(serve, "films.safetensors --port 8000")
     one.add_argument("model", type=Path, metavar="FILE", help="what train has stored")
     one.add_argument("--port", type=int, default=8000, help="of this machine [8000]")
@@ -135,7 +164,9 @@ def as_text(found: Any) -> str:
     if isinstance(found, list):
         import pandas as pd
 
-        return pd.DataFrame(found).round(4).to_string(index=False) if found else "nothing"
+        table = pd.DataFrame(found).round(4).to_string(index=False) if found else "nothing"
+        wide = max(map(len, table.splitlines())) > 120
+        return "\n\n".join(map(as_text, found)) if wide else table
     return "\n".join(
         f"{name:12} {value:.4f}" if isinstance(value, float) else f"{name:12} {value}"
         for name, value in found.items()
@@ -205,6 +236,38 @@ def recommend(args: argparse.Namespace) -> list[dict[str, Any]]:
     return Lists(args.model).of(args.user, args.k)
 
 
+def check(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Find what is wrong with a log: bots, duplicates, clocks, a popular default, and more."""
+    log = log_of(args)
+    from recbook.data import check_log, clean_log
+
+    found = check_log(log)
+    if args.out:
+        clean_log(log).to_csv(args.out, index=False)
+    return [{str(name): value for name, value in row.items()} for row in found.to_dict("records")]
+
+
+def fit(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Choose a model for a log on what came later, measure it, fit it on everything, store it."""
+    log = log_of(args)
+    from recbook import choosing, saving
+    from recbook.data import check_log, clean_log, to_implicit
+
+    rows = clean_log(log, args.leave)
+    for row in check_log(log).itertuples():
+        done = "left out" if row.dropped and row.what not in args.leave else "left as they are"
+        say(f"  {row.what}: {row.rows:,} rows are {done}; {row.example}")
+    rows = to_implicit(rows, args.min_rating) if "rating" in rows else rows
+    if not sys.stderr.isatty():
+        os.environ["TQDM_DISABLE"] = "1"  # a line for each family is enough
+    chosen = choosing.choose(rows, args.k, args.trials, say)
+    saving.save(chosen.model, chosen.split, args.out)
+    for sentence in chosen.expectations():
+        say(sentence)
+    table = chosen.measures.rename_axis("model").reset_index().to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in table]
+
+
 def serve(args: argparse.Namespace) -> dict[str, Any]:
     """Answer on a port of this machine, from a file that may be replaced, until interrupted."""
     try:
@@ -220,13 +283,32 @@ def serve(args: argparse.Namespace) -> dict[str, Any]:
 
 def liked_of(args: argparse.Namespace) -> pd.DataFrame:
     """A row for each pair that counts: MovieLens-100K's, or a file's."""
-    say(f"reading {args.ratings or 'MovieLens-100K'}")
     from recbook.data import load_movielens_100k, read_interactions, to_implicit
 
     if args.ratings is None:
+        say("reading MovieLens-100K")
         return to_implicit(load_movielens_100k().ratings, args.min_rating)
-    rows = read_interactions(args.ratings)
+    rows = read_interactions(log_of(args), ids="text")
     return to_implicit(rows, args.min_rating) if "rating" in rows else rows
+
+
+def log_of(args: argparse.Namespace) -> pd.DataFrame:
+    """The rows of a file, with its columns found, and told."""
+    path = args.log if "log" in args else args.ratings
+    say(f"reading {path}")
+    given = [pair.partition("=") for pair in args.columns.split(",") if pair]
+    if wrong := [name for name, _, column in given if not column]:
+        raise ValueError(
+            f"got --columns {args.columns!r} with no column for {wrong[0]!r}, expected e.g. "
+            "user_id=who,item_id=what"
+        )
+    from recbook.data import find_columns, read_log
+    from recbook.data.formats import read_table
+
+    raw = read_table(path)
+    found = find_columns(list(raw), **{name.strip(): column for name, _, column in given})
+    say(f"{len(raw):,} rows; " + ", ".join(f"{name} is {is_!r}" for name, is_ in found.items()))
+    return read_log(raw, **found)
 
 
 def split_of(args: argparse.Namespace, val_size: float = 0) -> Split:

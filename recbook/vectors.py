@@ -80,5 +80,5 @@ def export_vectors(model: BaseRecommender, split: Split, path: str | Path) -> Pa
     for name, part in zip(("user_emb", "item_emb"), vectors, strict=True):
         arrays[name] = np.ascontiguousarray(part.detach().cpu().numpy(), dtype=np.float32)
     with atomic_file(path) as file:
-        np.savez(file, **arrays)
+        np.savez(file, **arrays)  # type: ignore[arg-type]
     return path

@@ -25,10 +25,11 @@ same text.
 GROUPS = {
     "To load, measure and train": (
         "data evaluation beyond_accuracy stats models folding graph sampling losses training "
-        "recipes tuning"
+        "recipes tuning updating choosing"
     ),
     "To keep, to share and to show": (
-        "saving answers serve checkpoint distributed ledger plotting friends exercises testing"
+        "saving answers vectors serve checkpoint distributed ledger plotting friends exercises "
+        "testing"
     ),
     "What the others stand on": "sparse ranking memory threads progress files checks",
 }

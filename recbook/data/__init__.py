@@ -5,11 +5,12 @@ Raw data is a DataFrame with one row an interaction (``user_id``, ``item_id``, .
 together: what to train on, what to test on, and which raw id stands at which position.
 """
 
+from recbook.data.checking import check_log, clean_log
 from recbook.data.citeulike import Articles, load_citeulike, load_citeulike_articles
 from recbook.data.features import check_features, one_hot, weigh_rare
 from recbook.data.gowalla import load_gowalla
 from recbook.data.interactions import Interactions, check_part, pairs_digest
-from recbook.data.logs import check_log, clean_log, read_log
+from recbook.data.logs import find_columns, read_log
 from recbook.data.movielens import MovieLens, load_movielens_100k
 from recbook.data.newcomers import Newcomers, NewcomerSplit, named_items, newcomer_split
 from recbook.data.reading import read_interactions, to_implicit
@@ -34,6 +35,7 @@ __all__ = [
     "check_log",
     "check_part",
     "clean_log",
+    "find_columns",
     "given_split",
     "global_time_split",
     "load_citeulike",

@@ -23,7 +23,7 @@ import pandas as pd
 from recbook.checks import check_path
 from recbook.memory import check_memory
 
-__all__ = ["read_table"]
+__all__ = ["plain_name", "read_table"]
 
 _DELIMITERS = [",", "\t", ";", "|", "::"]
 _LONGEST_LINE = 100_000  # letters
@@ -186,7 +186,7 @@ def _csv(
     if len(sep) > 1 or not sep.isascii():  # pandas takes a single byte
         text, first, sep = text.replace(sep, "\x1f"), first.replace(sep, "\x1f"), "\x1f"
     header = [name.strip() for name in (fields(sep) if names is None else names)]
-    if names is not None and {*map(_plain, fields(sep))} & {*map(_plain, header), *_HEADS}:
+    if names is not None and {*map(plain_name, fields(sep))} & {*map(plain_name, header), *_HEADS}:
         raise ValueError(
             f"{path}: got names={list(names)} and a first line that names the columns, "
             f"{first[:80]!r}, expected a row; leave names out, and say which column is which, e.g. "
@@ -241,6 +241,6 @@ def _csv(
     return frame
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """A column's name without what writers differ in: userId, user_id and "User ID" are one."""
     return "".join(filter(str.isalnum, name)).lower()
