@@ -1,6 +1,6 @@
 """Answers to the exercises of chapter 14."""
 
-from itertools import groupby
+from itertools import groupby, pairwise
 from math import log
 from typing import Any
 
@@ -29,9 +29,7 @@ def with_groups(rows, gap):
     visits = {}
     for pair, some in groupby(sorted(rows), key=lambda row: row[:2]):
         times = [time for *_, time in some]
-        visits[pair] = 1 + sum(
-            after - before > gap for before, after in zip(times, times[1:], strict=False)
-        )
+        visits[pair] = 1 + sum(after - before > gap for before, after in pairwise(times))
     return visits
 
 
@@ -191,7 +189,7 @@ def with_arrays_of_shares(scores, kinds, wanted, k, weight):
     return np.array(chosen)
 
 
-@wrong("14.2", "weight 1 looks at the mixture alone")
+@wrong("14.2", "the mixture counts most")
 def the_best_scores(scores, kinds, wanted, k, weight):
     return sorted(scores, key=lambda item: -scores[item])[:k]
 
@@ -216,7 +214,7 @@ def with_repeats(scores, kinds, wanted, k, weight):
     return chosen
 
 
-@wrong("14.2", "subtract the divergence: 0 is a perfect mixture")
+@wrong("14.2", "subtract the divergence, 0 is perfect")
 def divergence_added(scores, kinds, wanted, k, weight):
     return greedy(
         scores,
@@ -236,7 +234,7 @@ def the_item_alone(scores, kinds, wanted, k, weight):
     return sorted(value, key=lambda item: -value[item])[:k]
 
 
-@wrong("14.2", "the sum of the scores, not their mean")
+@wrong("14.2", "do not take their mean")
 def mean_of_scores(scores, kinds, wanted, k, weight):
     return greedy(
         scores,
