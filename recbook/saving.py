@@ -171,6 +171,9 @@ def _take_apart(model: BaseRecommender) -> tuple[dict[str, Any], dict[str, Tenso
         elif isinstance(value, np.ndarray | Tensor):
             stored[name] = {"tensor": isinstance(value, Tensor)}
             tensors[name] = torch.as_tensor(value)
+        elif isinstance(value, dict) and all(isinstance(one, Tensor) for one in value.values()):
+            stored[name] = {"tensors": list(value)}
+            tensors |= {f"{name}.{key}": one for key, one in value.items()}
         else:
             stored[name] = {"value": value}
     return stored, tensors
@@ -197,6 +200,8 @@ def _put_together(
             value: Any = csr_array(tuple(parts), shape=tuple(how["csr"]))
         elif "tensor" in how:
             value = tensors[name] if how["tensor"] else tensors[name].numpy()
+        elif "tensors" in how:
+            value = {key: tensors[f"{name}.{key}"] for key in how["tensors"]}
         else:
             value = how["value"]
         setattr(fitted, name, value)

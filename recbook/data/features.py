@@ -43,16 +43,12 @@ def one_hot(table: pd.DataFrame, columns: Sequence[str]) -> tuple[csr_array, lis
     """
     check_kind("table", table, pd.DataFrame)
     check_kind("columns", columns, (list, tuple), hint="e.g. ['genres', 'year']")
-    if lost := [name for name in columns if name not in table] or not columns:
-        what = repr(lost[0]) if columns else "nothing"
-        raise ValueError(
-            f"columns: got {what}, expected one or more of {', '.join(map(str, table))}"
-        )
-    parts = [
-        table[name].astype("string").str.get_dummies(" ").add_prefix(f"{name} ") for name in columns
-    ]
-    both = pd.concat(parts, axis=1)
-    return csr_array(both.to_numpy(dtype=float)), list(both)
+    there = list(map(str, table.columns))
+    if not columns or not {*columns} <= {*there}:
+        raise ValueError(f"got columns={columns}, expected one or more of {', '.join(there)}")
+    words = [table[name].astype("string").str.get_dummies(" ") for name in columns]
+    names = [f"{name} {word}" for name, part in zip(columns, words, strict=True) for word in part]
+    return csr_array(np.hstack([part.to_numpy(dtype=float) for part in words])), names
 
 
 def weigh_rare(features: Any, least: int = 1) -> csr_array:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.sparse import csr_array, hstack, vstack
+from scipy.sparse import csr_array, hstack
 from torch import Tensor
 
 from recbook.checks import check_count, check_kind, check_number, check_seed, check_share
@@ -21,6 +21,7 @@ __all__ = ["GraphSAGE", "mean_of_neighbors", "sage_layer"]
 
 Pairs = tuple[Tensor, Tensor]
 Inputs = tuple[Tensor, Tensor, Tensor | None]
+Message = tuple[str, Tensor | None, Tensor]
 
 
 def mean_of_neighbors(row: Tensor, column: Tensor, size: tuple[int, int]) -> Tensor:
@@ -97,10 +98,10 @@ class GraphSAGE(BaseRecommender):
     but neither ``people`` nor ``links``, these towers have hidden layers.
 
     Each step of training plays newcomers: it hides a share of the items whole (no pair, no
-    :math:`e_i`), and of each user's other pairs a share drawn anew; what is left is the graph, and
-    what is hidden has to be found by the softmax of :func:`recbook.losses.softmax_loss`, among
-    items of train alone: a new item is nobody's negative. Messages come from items and users of
-    train alone, so that a newcomer changes nothing for others.
+    :math:`e_i`), and of each user's other pairs a share drawn anew; what is left is the graph. All
+    pairs have to be found by :func:`recbook.losses.softmax_loss`, among items of train alone: a new
+    item is nobody's negative. Messages come from items and users of train alone, so that a newcomer
+    changes nothing for others.
 
     Args:
         item_features: a row for each item, those without a pair in train as well, sparse or dense.
@@ -131,9 +132,9 @@ class GraphSAGE(BaseRecommender):
 
     >>> train = Interactions.from_pairs([0, 0, 1, 1], [0, 1, 2, 3], 3, 5)
     >>> kinds = np.array([[1, 0], [1, 0], [0, 1], [0, 1], [0, 1]])  # item 4 is new
-    >>> model = GraphSAGE(kinds, embedding_dim=4, steps=50).fit(train)
-    >>> model.score([1]).argsort(descending=True)[0, :3].sort().values.tolist()
-    [2, 3, 4]
+    >>> model = GraphSAGE(kinds, embedding_dim=4, num_layers=0).fit(train)
+    >>> (model.score([0, 1])[:, 4] > 0).tolist()
+    [False, True]
     """
 
     def __init__(
@@ -172,10 +173,8 @@ class GraphSAGE(BaseRecommender):
         self.num_layers = check_count("num_layers", num_layers, least=0)
         self.hidden = check_share("hidden", hidden, zero=True)
         self.temperature = check_number("temperature", temperature, above=0)
-        self.lr = check_number("lr", lr, above=0)
-        self.reg = check_number("reg", reg, least=0)
-        self.steps = check_count("steps", steps)
-        self.num_candidates = num_candidates
+        self.lr, self.reg = check_number("lr", lr, above=0), check_number("reg", reg, least=0)
+        self.steps, self.num_candidates = check_count("steps", steps), num_candidates
         if num_candidates is not None:
             check_count("num_candidates", num_candidates)
         self.seed = check_seed(seed)
@@ -187,15 +186,16 @@ class GraphSAGE(BaseRecommender):
             check_features("user_features", self.user_features, train.num_users)
         self.remember(train)
         self.known_users = None  # who names nothing has a list by their features
+        self.known_items = known = train.item_degree > 0
+        links = None if self.links is None else _means(self.links, known)
+        users, items = self.user_features, self.item_features
+        inputs = _features(users, self.num_users), _features(items, self.num_items), links
         generator = torch.Generator().manual_seed(self.seed)
         self.weights = self._first_weights(generator)
-        for weight in self.weights.values():
-            weight.requires_grad_()
         optimizer = torch.optim.Adam(self.weights.values(), lr=self.lr)
-        inputs = self._inputs()
         for step in progress(range(self.steps), "step", delay=2):
             optimizer.zero_grad()
-            loss = self._loss(inputs, generator)
+            loss = self._loss(train, inputs, generator)
             loss.backward()
             optimizer.step()
             if not loss.isfinite():
@@ -204,110 +204,101 @@ class GraphSAGE(BaseRecommender):
                     "smaller lr"
                 )
         self.weights = {name: weight.detach() for name, weight in self.weights.items()}
-        pairs = train.user, train.item
-        self.user_emb, self.item_emb = self._layers(inputs, pairs, pairs, train.item_degree > 0)
+        *below, (user, item) = self._layers(*inputs, (train.user, train.item), known)
+        self.user_emb, self.item_emb = F.normalize(user), F.normalize(item)
+        self.below = {  # what newcomers average over
+            f"{side} {k}": layer
+            for k, layers in enumerate(below)
+            for side, layer in zip(("users", "items"), layers, strict=True)
+        }
+        self.below["named"] = self._known_of("named", inputs[1], known)
         return self
 
-    def _loss(self, inputs: Inputs, generator: torch.Generator) -> Tensor:
+    def _loss(self, train: Interactions, inputs: Inputs, generator: torch.Generator) -> Tensor:
         """Hide some of train, and find it among the items of train."""
-        train = self._trained_on()
         known = train.item_degree > 0
         hidden = torch.rand(train.num_items, generator=generator) < self.hidden
         share = torch.rand(train.num_users, generator=generator)
         shown = torch.rand(len(train), generator=generator) < share[train.user]
         shown &= ~hidden[train.item]
-        given, asked = ((train.user[some], train.item[some]) for some in (shown, ~shown))
-        user_emb, item_emb = self._layers(inputs, given, given, known & ~hidden)
+        given = train.user[shown], train.item[shown]
+        user, item = self._layers(*inputs, given, known & ~hidden)[-1]
         drawn = torch.randperm(int(known.sum()), generator=generator)[: self.num_candidates]
         candidates = torch.nonzero(known).flatten()[drawn]
         place = torch.full((train.num_items,), -1)
         place[candidates] = torch.arange(len(candidates))
-        row, item = asked[0], place[asked[1]]
-        order = torch.argsort(row[item >= 0])
-        pairs = row[item >= 0][order], item[item >= 0][order]
-        loss = softmax_loss_in_blocks(user_emb, item_emb[candidates], pairs, self.temperature)
+        asked = place[train.item] >= 0
+        order = torch.argsort(train.user[asked])
+        pairs = train.user[asked][order], place[train.item[asked]][order]
+        score = F.normalize(user), F.normalize(item[candidates])
         length = torch.stack([weight.square().sum() for weight in self.weights.values()]).sum()
+        loss = softmax_loss_in_blocks(*score, pairs, self.temperature)
         return loss + self.reg / (2 * train.num_items) * length
 
     def _first_weights(self, generator: torch.Generator) -> dict[str, Tensor]:
         """All parameters, drawn in doubles so that they are the same on every CPU."""
-        dim, num_items = self.embedding_dim, self.num_items
         item, user = (
             1 + (0 if one is None else one.shape[1])
             for one in (self.item_features, self.user_features)
         )
-        rows = {"item": item, "user": user, "named": item}
+        rows = {"user": user, "item": item, "named": item}
         if self.table:
-            rows |= {"item table": num_items, "named table": num_items}
-        kinds = ["item", "user"] + ["users of item", "items of user"] * self.people
+            rows |= {"item table": self.num_items, "named table": self.num_items}
+        kinds = ["user", "item"] + ["items of user", "users of item"] * self.people
         kinds += ["links"] * (self.links is not None)
+        dim = self.embedding_dim
         rows |= {f"{kind}, layer {k + 1}": dim for k in range(self.num_layers) for kind in kinds}
-        return {
-            name: (0.1 if "layer" not in name else dim**-0.5)
-            * torch.randn(number, dim, generator=generator, dtype=torch.float64).float()
-            for name, number in rows.items()
-        }
+        weights = {}
+        for name, number in rows.items():
+            normal = torch.randn(number, dim, generator=generator, dtype=torch.float64)
+            weight = normal.mul_(dim**-0.5 if "layer" in name else 0.1).float()
+            weights[name] = weight.requires_grad_()
+        return weights
 
-    def _inputs(
-        self,
-        users: csr_array | None = None,
-        items: csr_array | None = None,
-        links: csr_array | None = None,
-    ) -> Inputs:
-        """Features with a one besides, and means over links; newcomers' stand below the model's."""
-        of_users = [
-            csr_array((self.num_users, 0)) if self.user_features is None else self.user_features
-        ]
-        of_items = [self.item_features]
-        user_x, item_x = (
-            _tensor(
-                hstack(
-                    [one := vstack(own + [more] * (more is not None)), np.ones((one.shape[0], 1))]
+    def _layers(
+        self, user_x: Tensor, item_x: Tensor, links: Tensor | None, pairs: Pairs, known: Tensor
+    ) -> list[Pairs]:
+        """All layers of users and items, where ``pairs`` are the graph.
+
+        Only items that are ``known`` have rows in the table.
+        """
+        size = len(user_x), len(item_x)
+        of_user = mean_of_neighbors(*pairs, size)
+        of_item = mean_of_neighbors(pairs[1], pairs[0], size[::-1])
+        named, item = (self._known_of(name, item_x, known) for name in ("named", "item"))
+        layers = [(self._first_of_users(user_x, of_user, named), item)]
+        for k in range(self.num_layers):
+            user, item = layers[-1]
+            layers.append(
+                (
+                    self._next("user", k, user, ("items of user", of_user, item)),
+                    self._next(
+                        "item", k, item, ("users of item", of_item, user), ("links", links, item)
+                    ),
                 )
             )
-            for own, more in ((of_users, users), (of_items, items))
-        )
-        if self.links is None:
-            return user_x, item_x, None
-        linked = vstack([self.links] + [links] * (links is not None)).tocoo()
-        row, column = (torch.from_numpy(part.astype(np.int64)) for part in linked.coords)
-        heard = (self.fitted_on.item_degree > 0)[column]
-        return user_x, item_x, mean_of_neighbors(row[heard], column[heard], (len(item_x),) * 2)
+        return layers
 
-    def _layers(self, inputs: Inputs, named: Pairs, readers: Pairs, known: Tensor) -> Pairs:
-        """The last layer of all users and items, of length 1.
+    def _known_of(self, name: str, x: Tensor, known: Tensor) -> Tensor:
+        """Items' features mapped, plus the rows of those that have one."""
+        mapped = sparse_product(x, self.weights[name])
+        if not self.table:
+            return mapped
+        return mapped + known[:, None] * self.weights[f"{name} table"]
 
-        Args:
-            inputs: see :meth:`_inputs`.
-            named: which user names which item.
-            readers: which of these pairs items average over.
-            known: which items have rows in the table.
-        """
-        user_x, item_x, links = inputs
+    def _first_of_users(self, x: Tensor, of_user: Tensor, named: Tensor) -> Tensor:
+        """Layer 0 of users: their features, and the mean of what is known of their items."""
+        return sparse_product(x, self.weights["user"]) + sparse_product(of_user, named)
+
+    def _next(self, side: str, k: int, own: Tensor, *messages: Message) -> Tensor:
+        """The layer above layer ``k`` of users or items; kinds without a map send nothing."""
         weights = self.weights
-        item, seen = (sparse_product(item_x, weights[name]) for name in ("item", "named"))
-        if self.table:
-            rows = torch.nonzero(known).flatten()
-            item = item.index_add(0, rows, weights["item table"][rows])
-            seen = seen.index_add(0, rows, weights["named table"][rows])
-        size = len(user_x), len(item_x)
-        of_user = mean_of_neighbors(*named, size)
-        of_item = mean_of_neighbors(*reversed(readers), size[::-1])
-        user = sparse_product(user_x, weights["user"]) + sparse_product(of_user, seen)
-        for k in range(self.num_layers):
-            at = f", layer {k + 1}"
-            item, user = item.relu(), user.relu()
-            to_item, to_user = [], []
-            if self.people:
-                to_item.append((of_item, user, weights["users of item" + at]))
-                to_user.append((of_user, item, weights["items of user" + at]))
-            if links is not None:
-                to_item.append((links, item, weights["links" + at]))
-            item, user = (
-                sage_layer(item, weights["item" + at], *to_item),
-                sage_layer(user, weights["user" + at], *to_user),
-            )
-        return F.normalize(user), F.normalize(item)
+        mapped = [
+            (means, x.relu(), weights[f"{kind}, layer {k + 1}"])
+            for kind, means, x in messages
+            if means is not None and f"{kind}, layer {k + 1}" in weights
+        ]
+        return sage_layer(own.relu(), weights[f"{side}, layer {k + 1}"], *mapped)
 
     def score(self, users: Tensor) -> Tensor:
         """Cosines with all items, new ones as well, shape ``(len(users), num_items)``.
@@ -333,16 +324,16 @@ class GraphSAGE(BaseRecommender):
             TypeError, ValueError: on other items, or features of another shape.
             RuntimeError: before ``fit``.
         """
-        train = self._trained_on()
+        self.positions([])
         check_part("named", named, num_items=self.num_items, empty=True)
-        more = self._more("features", features, self.user_features, named.num_users)
-        pairs = train.user, train.item
-        both = (
-            torch.cat([train.user, named.user + self.num_users]),
-            torch.cat([train.item, named.item]),
-        )
-        inputs = self._inputs(users=csr_array((named.num_users, 0)) if more is None else more)
-        return self._layers(inputs, both, pairs, train.item_degree > 0)[0][self.num_users :]
+        given = _as_built("features", features, self.user_features, named.num_users)
+        size = named.num_users, self.num_items
+        of_user = mean_of_neighbors(named.user, named.item, size)
+        x = _features(given, named.num_users)
+        user = self._first_of_users(x, of_user, self.below["named"])
+        for k in range(self.num_layers):
+            user = self._next("user", k, user, ("items of user", of_user, self.below[f"items {k}"]))
+        return F.normalize(user)
 
     def item_vectors(self, features: Any, links: Any = None) -> Tensor:
         """Vectors of items that were not there in training, by their features and links.
@@ -359,40 +350,44 @@ class GraphSAGE(BaseRecommender):
             TypeError, ValueError: on features or links of another shape.
             RuntimeError: before ``fit``.
         """
-        train = self._trained_on()
-        number = check_features("features", features).shape[0]
-        items = self._more("features", features, self.item_features, number)
-        more = self._more("links", links, self.links, number)
-        pairs = train.user, train.item
-        inputs = self._inputs(items=items, links=more)
-        return self._layers(inputs, pairs, pairs, train.item_degree > 0)[1][self.num_items :]
-
-    def _trained_on(self) -> Interactions:
         self.positions([])
-        if self.fitted_on is None:
-            raise RuntimeError(
-                "got a model that was loaded without the part it was trained on, whose users and "
-                "items a newcomer averages over, expected it; save it with the split of its fit"
-            )
-        return self.fitted_on
-
-    def _more(self, name: str, given: Any, own: csr_array | None, rows: int) -> csr_array | None:
-        """Rows of newcomers to stand below the model's own."""
-        if (given is None) != (own is None):
-            raise ValueError(
-                f"{name}: got {'none' if given is None else 'some'} for a model that was built "
-                f"{'without' if own is None else 'with'}, expected as it was built"
-            )
-        if own is None:
-            return None
-        more = check_features(name, given, rows)
-        if more.shape[1] != own.shape[1]:
-            raise ValueError(f"{name}: got shape {more.shape}, expected {own.shape[1]} columns")
-        return more
+        x = _features(_as_built("features", features, self.item_features))
+        linked = _as_built("links", links, self.links, len(x))
+        means = None if linked is None else _means(linked, self.known_items)
+        item = sparse_product(x, self.weights["item"])
+        for k in range(self.num_layers):
+            item = self._next("item", k, item, ("links", means, self.below[f"items {k}"]))
+        return F.normalize(item)
 
 
-def _tensor(matrix: Any) -> Tensor:
-    """A SciPy matrix in floats of PyTorch."""
-    entries = csr_array(matrix).tocoo()
+def _as_built(
+    name: str, given: Any, own: csr_array | None, rows: int | None = None
+) -> csr_array | None:
+    """Newcomers' features or links, like those that the model was built with."""
+    if (given is None) != (own is None):
+        raise ValueError(
+            f"{name}: got {'none' if given is None else 'some'} for a model that was built "
+            f"{'without' if own is None else 'with'}, expected as it was built"
+        )
+    if own is None:
+        return None
+    matrix = check_features(name, given, rows)
+    if matrix.shape[1] != own.shape[1]:
+        raise ValueError(
+            f"{name}: got {matrix.shape[1]} columns, expected {own.shape[1]}, as the model's have"
+        )
+    return matrix
+
+
+def _features(matrix: csr_array | None, rows: int = 0) -> Tensor:
+    """Features with a column of ones besides, in floats of PyTorch."""
+    own = csr_array((rows, 0)) if matrix is None else matrix
+    entries = hstack([own, np.ones((own.shape[0], 1))], format="csr").tocoo()
     row, column = (torch.from_numpy(part.astype(np.int64)) for part in entries.coords)
     return sparse_rows(row, column, torch.from_numpy(entries.data).float(), entries.shape)
+
+
+def _means(links: csr_array, known: Tensor) -> Tensor:
+    """Means over links to items of train."""
+    row, column = (torch.from_numpy(part.astype(np.int64)) for part in links.nonzero())
+    return mean_of_neighbors(row[known[column]], column[known[column]], links.shape)
