@@ -32,8 +32,8 @@ ASIDE = {  # whom nothing in ORDER imports: the last module that each may lean o
 }
 # The part that chapters teach, and how long it may be, docstrings included.
 TAUGHT = "data sparse graph sampling losses evaluation beyond_accuracy models training".split()
-# Within data no chapter teaches how a file is found, fetched, taken apart, checked or made up, an id
-# looked up, or a table turned into numbers.
+# Within data no chapter teaches how a file is found, fetched, taken apart, checked or generated, an
+# id looked up, or a table turned into numbers.
 NOT_TAUGHT = (
     "checking citeulike features fetching formats gowalla logs lookup movielens reading shop"
 ).split()

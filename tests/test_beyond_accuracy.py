@@ -4,7 +4,16 @@ import pytest
 import torch
 from torch_geometric import metrics
 
-from recbook.beyond_accuracy import calibration, coverage, diversity, novelty, popularity_lift
+from recbook.beyond_accuracy import (
+    calibrate,
+    calibration,
+    coverage,
+    diversify,
+    diversity,
+    novelty,
+    overlap,
+    popularity_lift,
+)
 from recbook.data import Interactions
 
 LISTS = torch.tensor([[0, 1], [1, 3], [2, -1]])
@@ -158,3 +167,97 @@ def test_what_cannot_be_measured(toy: Interactions) -> None:
         features = GENRES.double().index_fill(0, torch.tensor([1]), wrong)
         with pytest.raises(ValueError, match="features: got a number below 0 or not finite"):
             diversity(LISTS, features)
+
+
+def test_overlap_by_hand() -> None:
+    before = torch.tensor([[0, 1, 2], [3, 4, 5], [6, -1, -1], [-1, -1, -1]])
+    after = torch.tensor([[2, 0, 9], [5, 3, 4], [-1, 6, 7], [0, 1, 2]])
+    shared = overlap(before, after).tolist()
+    assert shared[:3] == pytest.approx([2 / 3, 1, 1]) and math.isnan(shared[3])
+    with pytest.raises(ValueError, match="expected two of the same"):
+        overlap(before, after[:2])
+
+
+def some_lists() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, Interactions, torch.Tensor]:
+    """Lists of twelve of forty items for four users, one of whom has nothing, one short list."""
+    generator = torch.Generator().manual_seed(1)
+    has = torch.rand(30, 40, generator=generator) < 0.2
+    has[7] = False
+    train = Interactions.from_pairs(*has.nonzero().T, 30, 40)
+    users = torch.tensor([3, 7, 29, 11])
+    score = torch.randn(4, 40, generator=generator)
+    lists = score.topk(12).indices
+    lists[2, 9:] = -1
+    features = (torch.rand(40, 5, generator=generator) < 0.4).int()
+    features[lists[0, 1]] = 0  # an item without a genre
+    return lists, score, users, train, features
+
+
+def scaled(shown: list[int], score: torch.Tensor) -> dict[int, float]:
+    own = [float(score[item]) for item in shown]
+    low, high = min(own), max(own)
+    return {item: (x - low) / (high - low) for item, x in zip(shown, own, strict=True)}
+
+
+@pytest.mark.parametrize("weight", [0, 0.3, 0.8, 1])
+def test_diversify_is_what_its_formula_says(weight: float) -> None:
+    lists, score, _, _, features = some_lists()
+    found = diversify(lists, score, features, 10, weight)
+    for row in range(len(lists)):
+        left = [item for item in lists[row].tolist() if item >= 0]
+        liked, chosen = scaled(left, score[row]), []
+
+        def value(item: int, liked: dict = liked, chosen: list = chosen) -> float:
+            f = features.double()
+            like = [torch.cosine_similarity(f[item], f[j], dim=0).item() for j in chosen]
+            return (1 - weight) * liked[item] - weight * max(like, default=0)
+
+        while left and len(chosen) < 10:
+            chosen.append(max(left, key=lambda item: round(value(item), 9)))
+            left.remove(chosen[-1])
+        assert found[row].tolist() == chosen + [-1] * (10 - len(chosen))
+
+
+@pytest.mark.parametrize("weight", [0, 0.3, 0.8, 1])
+def test_calibrate_is_what_its_formula_says(weight: float) -> None:
+    lists, score, users, train, features = some_lists()
+    found = calibrate(lists, score, users, train, features, 10, weight)
+    for row in (0, 2, 3):
+        left = [item for item in lists[row].tolist() if item >= 0]
+        liked, chosen = scaled(left, score[row]), []
+
+        def value(item: int, row: int = row, liked: dict = liked, chosen: list = chosen) -> float:
+            new = torch.tensor([[*chosen, item]])
+            apart = calibration(new, users[row : row + 1], train, features).nan_to_num(0).item()
+            return (1 - weight) * liked[item] - weight * apart
+
+        while left and len(chosen) < 10:
+            chosen.append(max(left, key=lambda item: round(value(item), 9)))
+            left.remove(chosen[-1])
+        assert found[row].tolist() == chosen + [-1] * (10 - len(chosen))
+    assert found[1].tolist() == lists[1, :10].tolist()  # who has nothing keeps the order
+
+
+def test_lists_chosen_anew_are_what_they_were_chosen_for() -> None:
+    lists, score, users, train, features = some_lists()
+    assert (diversify(lists, score, features, 6, 0) == lists[:, :6]).all()
+    assert (calibrate(lists, score, users, train, features, 6, 0) == lists[:, :6]).all()
+    apart = [diversity(diversify(lists, score, features, 6, w), features).mean() for w in (0, 0.9)]
+    assert apart[1] > apart[0]
+    far = [
+        calibration(calibrate(lists, score, users, train, features, 6, w), users, train, features)
+        for w in (0, 0.9)
+    ]
+    assert far[1].nanmean() < far[0].nanmean() and far[1][1].isnan()
+    doubled = 5 * score - 3  # the size of the scores has no say
+    for weight in (0.2, 0.5):
+        same = diversify(lists, doubled, features, 6, weight)
+        assert (same == diversify(lists, score, features, 6, weight)).all()
+
+
+def test_lists_that_cannot_be_chosen_from_are_refused() -> None:
+    lists, score, users, train, features = some_lists()
+    with pytest.raises(ValueError, match="no longer"):
+        diversify(lists, score, features, 13)
+    with pytest.raises(ValueError, match="not finite"):
+        calibrate(lists, score / 0, users, train, features, 3)

@@ -124,8 +124,8 @@ def _missing_values(log: pd.DataFrame) -> _Found:
 def _mixed_offsets(log: pd.DataFrame) -> _Found:
     if "timestamp" not in log or pd.api.types.infer_dtype(log["timestamp"]) != "string":
         return None
-    has = log["timestamp"].str.contains(r":\d\d.*(?:Z|[+-]\d\d:?\d\d)\s*$", regex=True)
-    bare = log["timestamp"].str.contains(":", regex=False) & ~has
+    has = log["timestamp"].str.contains(r":\d\d.*(?:Z|[+-]\d\d:?\d\d)\s*$", na=False)
+    bare = log["timestamp"].str.contains(":", regex=False, na=False) & ~has
     rows = log.index[bare] if has.any() else log.index[:0]
     if rows.empty:
         return None
@@ -285,7 +285,7 @@ def _typed(log: pd.DataFrame) -> pd.DataFrame:
         return typed
     times = typed["timestamp"]
     if pd.api.types.is_datetime64_any_dtype(times):
-        return typed.assign(seconds=(times - pd.Timestamp(0)) / pd.Timedelta(seconds=1))
+        return typed.assign(seconds=times.dt.as_unit("s").astype("int64").astype(float))
     for unit in (1, 1e3, 1e6, 1e9):  # per second
         if _FIRST <= (times / unit).median() <= _LAST:
             return typed.assign(seconds=times / unit)

@@ -186,13 +186,14 @@ def _csv(
     if len(sep) > 1 or not sep.isascii():  # pandas takes a single byte
         text, first, sep = text.replace(sep, "\x1f"), first.replace(sep, "\x1f"), "\x1f"
     header = [name.strip() for name in (fields(sep) if names is None else names)]
+    header = [name or f"column {number}" for number, name in enumerate(header, 1)]
     if names is not None and {*map(plain_name, fields(sep))} & {*map(plain_name, header), *_HEADS}:
         raise ValueError(
             f"{path}: got names={list(names)} and a first line that names the columns, "
             f"{first[:80]!r}, expected a row; leave names out, and say which column is which, e.g. "
             "user_id='visitor'"
         )
-    if twice := sorted({name for name in header if name and header.count(name) > 1}):
+    if twice := sorted({name for name in header if header.count(name) > 1}):
         raise ValueError(f"{path}: got the column {twice[0]!r} twice, expected each once")
     width = len(fields(sep))
     if len(header) != width:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -229,7 +229,7 @@ def _check_ids(column: pd.Series) -> None:
     try:
         ids = pd.Series(np.asarray(column.unique()))
     except TypeError:  # lists, dicts
-        ids = column.iloc[:1]
+        ids = column[[not isinstance(one, Hashable) for one in column]]
     kind = pd.api.types.infer_dtype(ids)
     if kind not in ("integer", "string"):
         whole = kind == "floating" and bool((ids % 1 == 0).all())
@@ -327,7 +327,7 @@ def _times(column: pd.Series, date_format: str | None) -> pd.Series:
             numbers = pd.to_numeric(given, errors="coerce")
             if numbers.notna().equals(given.notna()):
                 return numbers
-    elif kind == "integer":  # such as 20210403
+    if kind == "integer" or kind.startswith("mixed"):  # 20210403, or numbers among text
         given = given.map(str, na_action="ignore")
     try:
         dates = pd.to_datetime(given, format=date_format or "ISO8601", errors="coerce", utc=True)

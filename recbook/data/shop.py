@@ -129,23 +129,23 @@ def _clicks(
     style = rng.normal(size=(num_products, _STYLES)) / _STYLES**0.5
     popularity = -0.8 * np.log(1 + rng.permutation(num_products))
     launch = np.where(rng.random(num_products) < 1 / 3, rng.random(num_products) * _DAYS, 0)
+    by_hour = _BY_HOUR / _BY_HOUR.sum()
     person, product, time = [], [], []
     truth = np.empty((num_people, num_products))
     for one in range(num_people):
         taste = np.log(rng.dirichlet(np.full(len(_CATEGORIES), 0.3)) + 0.003)
         liking = popularity + taste[category] + 2 * style @ rng.normal(size=_STYLES)
         truth[one] = liking
-        joined = rng.random() * 0.7 * _DAYS
-        visits = np.sort(rng.integers(int(joined), _DAYS, 1 + rng.geometric(0.2)))
-        for day in visits:
-            hour = rng.choice(24, p=_BY_HOUR / _BY_HOUR.sum())
-            drawn = np.where(launch <= day, liking + rng.gumbel(size=num_products), -np.inf)
-            chosen = np.argsort(-drawn)[: min(rng.geometric(0.3), int((drawn > -np.inf).sum()))]
-            liking[chosen] = -np.inf
-            pauses = np.cumsum(rng.integers(5, 120, len(chosen)))
+        left = np.argsort(-liking - rng.gumbel(size=num_products))  # drawn, none twice
+        joined, visits = int(rng.random() * 0.7 * _DAYS), 1 + rng.geometric(0.2)
+        days = np.sort(rng.integers(joined, _DAYS, visits))
+        starts = days * 86400 + rng.choice(24, visits, p=by_hour) * 3600
+        for day, start, number in zip(days, starts, rng.geometric(0.3, visits), strict=True):
+            chosen = left[launch[left] <= day][:number]
+            left = left[~np.isin(left, chosen)]
             person.append(np.full(len(chosen), one))
             product.append(chosen)
-            time.append(day * 86400 + hour * 3600 + rng.integers(3000) + pauses)
+            time.append(start + rng.integers(3000) + np.cumsum(rng.integers(5, 120, len(chosen))))
     return np.concatenate(person), np.concatenate(product), np.concatenate(time), truth
 
 
