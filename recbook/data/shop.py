@@ -37,11 +37,14 @@ class Shop:
         log: a row a click, in order of time: ``user_id``, ``item_id``, ``timestamp``, all text, the
             times as ISO 8601 in UTC.
         items: a row a product: ``item_id``, ``title``, ``category``.
+        liking: the truth, ``(num_people, num_products)``: the logarithm of what stands right of the
+            sign in :func:`shop_log`, people in the order of their ids, products in that of items.
         planted: for each fault the positions of its rows in the log.
     """
 
     log: pd.DataFrame
     items: pd.DataFrame
+    liking: np.ndarray
     planted: dict[str, np.ndarray] = field(default_factory=dict)
 
 
@@ -89,7 +92,7 @@ def shop_log(
     items = pd.DataFrame(
         {"item_id": ids, "title": names, "category": np.array(_CATEGORIES)[category]}
     )
-    person, product, seconds = _clicks(rng, num_people, category)
+    person, product, seconds, truth = _clicks(rng, num_people, category)
     log = pd.DataFrame(
         {
             "user_id": np.array([f"u{n:05}" for n in range(num_people)])[person],
@@ -115,22 +118,24 @@ def shop_log(
         planted["hours that jump"] = np.flatnonzero(jump)
     if "mixed offsets" in faults:
         planted["mixed offsets"] = np.flatnonzero(bare)
-    return Shop(log[["user_id", "item_id", "timestamp"]], items, planted)
+    return Shop(log[["user_id", "item_id", "timestamp"]], items, truth, planted)
 
 
 def _clicks(
     rng: np.random.Generator, num_people: int, category: np.ndarray
 ) -> tuple[np.ndarray, ...]:
-    """Who clicks on which product, and when, in seconds from the start."""
+    """Who clicks on which product, when, in seconds from the start, and what all of them like."""
     num_products = len(category)
     style = rng.normal(size=(num_products, _STYLES)) / _STYLES**0.5
     popularity = -0.8 * np.log(1 + rng.permutation(num_products))
     launch = np.where(rng.random(num_products) < 1 / 3, rng.random(num_products) * _DAYS, 0)
     by_hour = _BY_HOUR / _BY_HOUR.sum()
     person, product, time = [], [], []
+    truth = np.empty((num_people, num_products))
     for one in range(num_people):
         taste = np.log(rng.dirichlet(np.full(len(_CATEGORIES), 0.3)) + 0.003)
         liking = popularity + taste[category] + 2 * style @ rng.normal(size=_STYLES)
+        truth[one] = liking
         left = np.argsort(-liking - rng.gumbel(size=num_products))  # drawn, none twice
         joined, visits = int(rng.random() * 0.7 * _DAYS), 1 + rng.geometric(0.2)
         days = np.sort(rng.integers(joined, _DAYS, visits))
@@ -141,7 +146,7 @@ def _clicks(
             person.append(np.full(len(chosen), one))
             product.append(chosen)
             time.append(start + rng.integers(3000) + np.cumsum(rng.integers(5, 120, len(chosen))))
-    return np.concatenate(person), np.concatenate(product), np.concatenate(time)
+    return np.concatenate(person), np.concatenate(product), np.concatenate(time), truth
 
 
 def _planted(
