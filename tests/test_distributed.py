@@ -39,6 +39,7 @@ from tests.distributed_worker import (
 )  # fmt: skip
 
 WORKER = Path(__file__).with_name("distributed_worker.py")
+ROOT = WORKER.parents[1]
 Found = list[dict[str, Any]]  # what each process has stored
 
 
@@ -46,7 +47,7 @@ def run(*command: object) -> subprocess.CompletedProcess[str]:
     env = {name: value for name, value in os.environ.items() if name != "TQDM_DISABLE"}
     done = subprocess.run(
         [sys.executable, *map(str, command)],
-        env=env | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(WORKER.parents[1])},
+        env=env | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=200,
@@ -254,6 +255,31 @@ def test_a_killed_process_is_restarted_and_ends_the_same(results: Path, tmp_path
         )  # from the checkpoint of the first epoch
         assert killed["frame"] == never_killed["frame"]
         assert torch.equal(killed["final"], never_killed["final"])
+
+
+def test_a_cut_link_is_said_and_nobody_waits_for_ever(tmp_path: Path) -> None:
+    unshare = ["unshare", "--map-root-user", "--net"]
+    try:
+        cable = [*unshare, "ip", "link", "add", "a", "type", "veth", "peer", "name", "b"]
+        subprocess.run(cable, check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no namespaces with a cable here: {getattr(error, 'stderr', error)}")
+    toy_log().to_parquet(tmp_path / "log.parquet")
+    paths = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        [*unshare, "bash", WORKER.with_name("cut_link.sh"), tmp_path],
+        env=os.environ | {"PATH": paths, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "process 0 ended with 1\nprocess 1 ended with 1\n" in done.stdout
+    assert int(done.stdout.split()[-1]) < 60  # of which each waits 3
+    for process in (0, 1):
+        said = (tmp_path / f"said-{process}").read_text()
+        assert f"recbook.distributed: process {process} of 2 has lost the others" in said
+        assert "Traceback" not in said
 
 
 # One process by itself.
