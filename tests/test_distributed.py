@@ -8,20 +8,38 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import hypothesis
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 import torch.distributed as dist
+from hypothesis import HealthCheck, example, settings
+from hypothesis import strategies as st
 
+import recbook
 from recbook import checkpoint, distributed, memory, training
-from recbook.data import Interactions
-from recbook.distributed import Shard, ShardedLightGCN, ShardedSampler
+from recbook.data import Interactions, global_time_split
+from recbook.distributed import Shard, ShardedLightGCN, ShardedSampler, read_log, resuming
 from recbook.distributed import __main__ as command
+from recbook.evaluation import evaluate
+from recbook.losses import l2_penalty
 from recbook.models import LightGCN
 from recbook.sampling import TripletSampler
-from tests.distributed_worker import BATCH, DIM, EPOCHS, LAYERS, STEPS, toy_split
+from tests.distributed_worker import (
+    BATCH,
+    DIM,
+    EPOCHS,
+    LAYERS,
+    STEPS,
+    WARM,
+    toy_log,
+    toy_split,
+    turned,
+)  # fmt: skip
 
 WORKER = Path(__file__).with_name("distributed_worker.py")
+ROOT = WORKER.parents[1]
 Found = list[dict[str, Any]]  # what each process has stored
 
 
@@ -29,7 +47,7 @@ def run(*command: object) -> subprocess.CompletedProcess[str]:
     env = {name: value for name, value in os.environ.items() if name != "TQDM_DISABLE"}
     done = subprocess.run(
         [sys.executable, *map(str, command)],
-        env=env | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(WORKER.parents[1])},
+        env=env | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=200,
@@ -49,64 +67,178 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(params=[2, 3])
+@pytest.fixture(params=[1, 2, 3])
 def found(request: pytest.FixtureRequest, results: Path) -> Found:
     found = read(results / str(request.param))
     assert len(found) == request.param
     return found
 
 
-def together(found: Found, name: str) -> torch.Tensor:
+def together(parts: list[torch.Tensor], num_users: int = 41) -> torch.Tensor:
     """The rows of all processes in LightGCN's order: all users, then all items."""
-    users, items = [], []
-    for rank, one in enumerate(found):
-        own_users = (rank + 1) * 41 // len(found) - rank * 41 // len(found)
-        users.append(one[name][:own_users])
-        items.append(one[name][own_users:])
+    block, users, items = -(-num_users // len(parts)), [], []
+    for rank, rows in enumerate(parts):
+        own_users = min(block, num_users - rank * block)
+        users.append(rows[:own_users])
+        items.append(rows[own_users:])
     return torch.cat(users + items)
 
 
-def test_twenty_steps_are_those_of_one_process(found: Found) -> None:
-    train = toy_split().train
-    model = LightGCN(41, 37, DIM, LAYERS)
+@pytest.mark.parametrize("side", ["steps", "turned steps"])
+def test_steps_are_those_of_one_process(found: Found, side: str) -> None:
+    train = toy_split().train if side == "steps" else turned(toy_split().train)
+    each = [one[side] for one in found]
+
+    def whole(name: str) -> torch.Tensor:
+        return together([one[name] for one in each], train.num_users)
+
+    model = LightGCN(train.num_users, train.num_items, DIM, LAYERS)
     model.reset_parameters(7)
     first = model.embedding.weight.detach().clone()
-    assert torch.equal(together(found, "first"), first)
+    assert torch.equal(whole("first"), first)
     generator = torch.Generator().manual_seed(5)
     drawn = TripletSampler(train).sample(STEPS * BATCH, generator)
     following = torch.rand(3, generator=generator)
     adam = torch.optim.Adam(model.parameters(), lr=0.005, fused=True)
     adj = training.train_adjacency(train)
     losses = [training.train_step(model, adj, b, 0.1, adam) for b in drawn.split(BATCH, dim=1)]
-    for one in found:
+    for one in each:
         assert torch.equal(one["batches"], drawn)
         assert torch.equal(one["next"], following)
         torch.testing.assert_close(torch.tensor(one["losses"]), torch.stack(losses))
     # Adam does not see a gradient that is twice as large, so it is compared itself.
-    torch.testing.assert_close(
-        together(found, "gradient"), model.embedding.weight.grad, atol=1e-6, rtol=1e-3
-    )
-    weight = together(found, "after steps")
+    torch.testing.assert_close(whole("gradient"), model.embedding.weight.grad, atol=1e-6, rtol=1e-3)
+    weight = whole("after steps")
     torch.testing.assert_close(weight, model.embedding.weight.detach(), atol=1e-5, rtol=0)
     assert (weight - first).abs().max() > 0.05
+    # And the softmax over the batch's items, corrected as chapter 19 does it.
+    model.cosine = True
+    log_q = (train.item_degree / len(train)).log()
+    for user, item in each[0]["pairs"]:
+        user_emb, item_emb = model(adj)
+        score = user_emb[user] @ item_emb[item].T / WARM
+        loss = ((score - log_q[item]).logsumexp(1) - score.diagonal()).mean()
+        weight = model.embedding.weight
+        penalty = 2 * l2_penalty(torch.cat([weight[user], weight[item + train.num_users]]))
+        losses.append(training.descend(loss + 0.1 * penalty, adam))
+    expected = torch.stack(losses[STEPS:])
+    for one in each:
+        assert torch.equal(one["pairs"], each[0]["pairs"])
+        torch.testing.assert_close(torch.tensor(one["softmax losses"]), expected)
+    gradient = model.embedding.weight.grad
+    torch.testing.assert_close(whole("softmax gradient"), gradient, atol=1e-5, rtol=1e-3)
+
+
+def test_pairs_are_drawn_alike_by_any_number_of_processes(results: Path) -> None:
+    drawn = [read(results / str(world))[0]["steps"]["pairs"] for world in (1, 2, 3)]
+    assert torch.equal(drawn[0], drawn[1]) and torch.equal(drawn[0], drawn[2])
+    train = toy_split().train
+    assert {*zip(*drawn[0].permute(1, 0, 2).flatten(1).tolist(), strict=True)} <= {
+        *zip(train.user.tolist(), train.item.tolist(), strict=True)
+    }
 
 
 def test_training_is_that_of_one_process(found: Found) -> None:
     split = toy_split()
     model = LightGCN(41, 37, DIM, LAYERS)
     history = training.train(model, split, epochs=EPOCHS, batch_size=BATCH, k=5, seed=3)
-    expected = history.frame.drop(columns="seconds")
+    expected = history.frame.drop(columns="seconds").reset_index(drop=True)
     for one in found:
-        pd.testing.assert_frame_equal(
-            pd.DataFrame(one["frame"]), expected.reset_index(drop=True), check_exact=False
-        )
-    torch.testing.assert_close(together(found, "final"), torch.cat(model.final), atol=1e-5, rtol=0)
+        for name in ("frame", "frame of 3 to 1"):
+            frame = pd.DataFrame(one[name])
+            pd.testing.assert_frame_equal(frame, expected[: len(frame)], check_exact=False)
+    final = together([one["final"] for one in found])
+    torch.testing.assert_close(final, model.embedding.weight.detach(), atol=1e-5, rtol=0)
+
+
+def test_three_processes_begin_two_go_on_and_one_ends(results: Path) -> None:
+    epochs = [len(read(results / str(n))[0]["frame of 3 to 1"]["loss"]) for n in (3, 2, 1)]
+    assert epochs == [1, 2, 3]
 
 
 def test_each_process_has_the_edges_of_its_own_rows(found: Found) -> None:
-    edges = [one["edges"] for one in found]
-    assert sum(edges) == 2 * len(toy_split().train)
-    assert max(edges) < 1.2 * sum(edges) / len(found)
+    for side in ("steps", "turned steps"):
+        edges = [one[side]["edges"] for one in found]
+        assert sum(edges) == 2 * len(toy_split().train)
+        assert max(edges) < 1.2 * sum(edges) / len(found)
+
+
+# A log of one's own.
+
+
+def pairs_in(found: Found, log: str, part: str) -> list[tuple[Any, ...]]:
+    """The pairs of raw ids that all processes have, in order of positions."""
+    told = [one[log] for one in found]
+    user, item = torch.cat([one[part] for one in told], dim=1).tolist()
+    users, items = ([id for one in told for id in one[f"{x}_ids"]] for x in ("user", "item"))
+    assert (len(users), len(items)) == told[0]["size"] and len({*users}) == len(users)
+    return sorted((u, i, users[u], items[i]) for u, i in zip(user, item, strict=True))
+
+
+@pytest.mark.parametrize("log", ["log.parquet", "pieces"])
+def test_any_number_of_processes_reads_the_same(results: Path, log: str) -> None:
+    one, *more = (read(results / str(world)) for world in (1, 2, 3))
+    for other in more:
+        for part in ("train", "val"):
+            assert pairs_in(other, log, part) == pairs_in(one, log, part)
+        assert other[0][log]["numbers"] == one[0][log]["numbers"]
+        # Each keeps its part of the ids and of the rows.
+        assert max(len(each[log]["user_ids"]) for each in other) < 41 * 0.75
+        assert (
+            max(each[log]["train"].shape[1] for each in other)
+            < 0.75 * one[0][log]["train"].shape[1]
+        )
+
+
+def test_the_moment_is_that_of_the_package(results: Path) -> None:
+    frame = toy_log().astype({"item_id": str})
+    first = frame.sort_values("timestamp", kind="stable").drop_duplicates(["user_id", "item_id"])
+    split = global_time_split(first.reset_index(drop=True), test_size=0.1)
+    found = read(results / "2")
+    for part, expected in (("train", split.train), ("val", split.test)):
+        users, items = split.user_ids[expected.user], split.item_ids[expected.item]
+        raw = [pair[2:] for pair in pairs_in(found, "pieces", part)]
+        assert sorted(raw) == sorted(zip(users, items, strict=True))
+    rows, twice, dropped = found[0]["pieces"]["numbers"]
+    assert (rows, twice) == (len(frame), len(frame) - len(first))
+    assert dropped == split.num_dropped["test"]
+
+
+def test_held_out_at_random(results: Path) -> None:
+    found = read(results / "3")
+    train, val = (
+        {pair[2:] for pair in pairs_in(found, "log.parquet", x)} for x in ("train", "val")
+    )
+    frame = toy_log()
+    assert train | val <= {*zip(frame["user_id"], frame["item_id"], strict=True)}
+    assert not train & val
+    assert (
+        len(train | val)
+        == len(frame.drop_duplicates(["user_id", "item_id"]))
+        - (found[0]["log.parquet"]["numbers"][2])
+    )
+    assert 0.05 < len(val) / len(train) < 0.2
+
+
+@pytest.mark.parametrize("log", ["log.parquet", "pieces"])
+def test_what_is_saved_gives_the_lists_of_one_process(results: Path, log: str) -> None:
+    recalls, lists = [], []
+    for world in (1, 2, 3):
+        model, split = recbook.load(results / str(world) / f"{log}.safetensors")
+        report = evaluate(model, split.train, split.val, k=5)
+        recalls += [report.recall, read(results / str(world))[0][f"{log} recall"][-1]]
+        lists.append(split.recommend(model, ["u0", "u17"], k=4))
+    assert recalls == pytest.approx([recalls[0]] * 6)
+    assert lists[0]["item_id"].map(type).unique().tolist() == [str if log == "pieces" else int]
+    for other in lists[1:]:
+        pd.testing.assert_frame_equal(other, lists[0], check_exact=False, rtol=1e-4)
+
+
+def test_all_processes_have_the_error_of_one(results: Path) -> None:
+    for world in (1, 2, 3):
+        errors = {one["error"] for one in read(results / str(world))}
+        assert len(errors) == 1
+        assert "1.csv: got the columns ['user_id', 'page'], expected" in errors.pop()
 
 
 def test_a_killed_process_is_restarted_and_ends_the_same(results: Path, tmp_path: Path) -> None:
@@ -117,10 +249,37 @@ def test_a_killed_process_is_restarted_and_ends_the_same(results: Path, tmp_path
     epochs = re.findall(r"^epoch on cpu (\d+) of", done.stderr, re.MULTILINE)
     assert epochs == [str(epoch) for epoch in range(1, EPOCHS + 1)]  # one process writes the log
     for never_killed, killed in zip(read(results / "2"), read(tmp_path), strict=True):
-        assert never_killed["steps"] == EPOCHS * steps
-        assert killed["steps"] == (EPOCHS - 1) * steps  # from the checkpoint of the first epoch
+        assert never_killed["number of steps"] == EPOCHS * steps
+        assert (
+            killed["number of steps"] == (EPOCHS - 1) * steps
+        )  # from the checkpoint of the first epoch
         assert killed["frame"] == never_killed["frame"]
         assert torch.equal(killed["final"], never_killed["final"])
+
+
+def test_a_cut_link_is_said_and_nobody_waits_for_ever(tmp_path: Path) -> None:
+    unshare = ["unshare", "--map-root-user", "--net"]
+    try:
+        cable = [*unshare, "ip", "link", "add", "a", "type", "veth", "peer", "name", "b"]
+        subprocess.run(cable, check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no namespaces with a cable here: {getattr(error, 'stderr', error)}")
+    toy_log().to_parquet(tmp_path / "log.parquet")
+    paths = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        [*unshare, "bash", WORKER.with_name("cut_link.sh"), tmp_path],
+        env=os.environ | {"PATH": paths, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "process 0 ended with 1\nprocess 1 ended with 1\n" in done.stdout
+    assert int(done.stdout.split()[-1]) < 60  # of which each waits 3
+    for process in (0, 1):
+        said = (tmp_path / f"said-{process}").read_text()
+        assert f"recbook.distributed: process {process} of 2 has lost the others" in said
+        assert "Traceback" not in said
 
 
 # One process by itself.
@@ -148,6 +307,8 @@ def test_not_started_by_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LOCAL_RANK", raising=False)
     with pytest.raises(RuntimeError, match="call torchrun --nproc-per-node 2 -m"):
         distributed.join_processes()
+    with pytest.raises(ValueError, match="timeout=0"):
+        distributed.join_processes(0)
 
 
 def test_bad_graphs(model: ShardedLightGCN, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +319,7 @@ def test_bad_graphs(model: ShardedLightGCN, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(ValueError, match="user 0 has all 2 items"):
         ShardedSampler(Shard(full))
     monkeypatch.setattr(dist, "get_world_size", lambda: 38)
-    with pytest.raises(ValueError, match="38 processes for 41 users and 37 items"):
+    with pytest.raises(ValueError, match="38 processes for 41 users and 37 items, of which"):
         Shard(toy_split().train)
 
 
@@ -181,6 +342,9 @@ def test_bad_numbers(model: ShardedLightGCN) -> None:
         ({"epochs": 0}, "epochs=0"),
         ({"batch_size": 0}, "batch_size=0"),
         ({"lr": 0}, "lr=0"),
+        ({"loss": "hinge"}, "'bpr' or 'softmax'"),
+        ({"temperature": 0.2}, "loss='bpr' has none"),
+        ({"loss": "softmax", "temperature": 0}, "temperature=0"),
         ({"val_share": replace(toy_split().val, user=torch.zeros(0).long(),
                                item=torch.zeros(0).long())}, "no process has a validation pair"),
     ):  # fmt: skip
@@ -190,36 +354,52 @@ def test_bad_numbers(model: ShardedLightGCN) -> None:
         distributed.train_sharded(model, lr=1e30)
 
 
-def epochs_in(folder: Path, *epochs: int) -> Path:
-    folder.mkdir()
-    for epoch in epochs:
-        checkpoint.write(folder / "process-0.pt", {"rows": [{}] * epoch}, {})
-    return folder / "process-0.pt"
+def kept_in(folder: Path, model: ShardedLightGCN, *wrote: tuple[int, ...]) -> resuming.Checkpoints:
+    """Files of some processes, each of which has written after some epochs, of 2 or as said."""
+    for process, epochs in enumerate(wrote):
+        for epoch in epochs:
+            processes, done = (3, 1) if epoch == -1 else (2, epoch)
+            state = {"rows": [{}] * done, "processes": processes}
+            checkpoint.write(folder / f"process-{process}.pt", state, {})
+    adam = training.new_adam(model, 0.1)
+    return resuming.Checkpoints(folder, model, adam, torch.Generator(), {})
 
 
 @pytest.mark.parametrize(
-    ("mine", "other", "common"),
-    [((), 0, 0), ((), 1, 0), ((1,), 0, 0), ((1, 2), 1, 1), ((1, 2), 2, 2), ((1, 2), 3, 2)],
+    ("wrote", "common"),
+    [
+        ([(), ()], None),
+        ([(1,), ()], None),
+        ([(1, 2), (1,)], (2, 1)),
+        ([(1,), (1, 2)], (2, 1)),
+        ([(1, 2), (1, 2)], (2, 2)),
+        ([(-1, 2), (-1,), (-1,)], (3, 1)),  # two go on where three were: killed while they wrote
+        ([(-1, 2), (-1, 2), (-1,)], (2, 2)),
+    ],
 )
 def test_the_last_epoch_that_all_have(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mine: tuple[int], other: int, common: int
+    model: ShardedLightGCN,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    wrote: list[tuple[int, ...]],
+    common: tuple[int, int] | None,
 ) -> None:
-    file = epochs_in(tmp_path / "run", *mine)
-    monkeypatch.setattr(distributed.training, "from_all", lambda number: [number, other])
-    state = distributed.training._last_common(file, {})
-    assert len(state["rows"] if state else []) == common
-    # After the next epoch, and a kill before the other process has it as well, all is there again.
-    checkpoint.write(file, {"rows": [{}] * (common + 1)}, {})
-    monkeypatch.setattr(distributed.training, "from_all", lambda number: [number, common])
-    state = distributed.training._last_common(file, {})
-    assert len(state["rows"] if state else []) == common
+    kept = kept_in(tmp_path, model, *wrote)
+    monkeypatch.setattr(kept, "_load", lambda *found: found)
+    assert (kept.resume() or None) == common
+    if common is not None:  # no process has a newer one now
+        assert kept.resume() == common
+        epochs = [len(checkpoint.read(kept.file(n), {})["rows"]) for n in range(common[0])]
+        assert epochs == [common[1]] * common[0]
 
 
-def test_no_epoch_that_all_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = epochs_in(tmp_path / "run", 1, 2, 3)
-    monkeypatch.setattr(distributed.training, "from_all", lambda number: [number, 1])
-    with pytest.raises(RuntimeError, match="has epoch 2, and another process none after 1"):
-        distributed.training._last_common(file, {})
+@pytest.mark.parametrize("wrote", [[(1, 2, 3), (1,)], [(1, 2), ()], [(), (1, 2)]])
+def test_no_epoch_that_all_have(
+    model: ShardedLightGCN, tmp_path: Path, wrote: list[tuple[int, ...]]
+) -> None:
+    newest = max(max(epochs, default=0) for epochs in wrote)
+    with pytest.raises(RuntimeError, match=f"has epoch {newest} of one process and none after"):
+        kept_in(tmp_path, model, *wrote).resume()
 
 
 def test_a_run_goes_on_from_the_epoch_before_a_damaged_one(
@@ -235,22 +415,161 @@ def test_a_run_goes_on_from_the_epoch_before_a_damaged_one(
     assert frame["loss"].tolist() == expected["loss"].tolist()
     with pytest.raises(ValueError, match="has 3 epochs, epochs=2 were asked for"):
         distributed.train_sharded(model, epochs=2, **given)
-    with pytest.raises(ValueError, match=r"embedding_dim is 8 there, 4 .*; lr is 0.005 there, 1 "):
+    with pytest.raises(ValueError, match=r"lr is 0.005 there, 1 .*; embedding_dim is 8 there, 4 "):
         distributed.train_sharded(ShardedLightGCN(model.shard, 4, LAYERS), epochs=3, lr=1, **given)
+
+
+def commanded(monkeypatch: pytest.MonkeyPatch, *given: object) -> None:
+    arguments = ["distributed", "--epochs", "2", "--embedding-dim", "4", *map(str, given)]
+    monkeypatch.setattr(sys, "argv", arguments)
+    command.main()
 
 
 def test_the_command(
     started: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     part = toy_split().train
-    ratings = pd.DataFrame(
-        {"user_id": part.user, "item_id": part.item, "rating": 5, "timestamp": 0}
-    )
+    ratings = pd.DataFrame({"user_id": part.user, "item_id": part.item, "rating": 5})
     monkeypatch.setattr(command, "load_movielens_100k", lambda: SimpleNamespace(ratings=ratings))
-    monkeypatch.setattr(sys, "argv", "distributed --epochs 2 --embedding-dim 4".split())
-    command.main()
+    commanded(monkeypatch)
     assert re.fullmatch(
+        rf"{len(part)} rows of 40 users and 36 items: \d+ pairs to train on, \d+ held out; "
+        r"left out: 0 rows of a pair that was there, 0 held out that train cannot know\n"
         r"1 processes, epoch 2: validation recall@20 0\.\d{4}, NDCG@20 0\.\d{4}; peak memory \d+ "
         r"MiB a process\n",
         capsys.readouterr().out,
     )
+
+
+def test_the_command_on_a_file_of_ones_own(
+    started: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    renamed = {"user_id": "visitor", "item_id": "page", "timestamp": "at"}
+    dated = pd.Timestamp("2026-01-01") + pd.to_timedelta(toy_log()["timestamp"], unit="D")
+    toy_log().assign(timestamp=dated).rename(columns=renamed).to_csv(tmp_path / "clicks.csv")
+    names = "--user-id visitor --item-id page --timestamp at --split time --loss softmax".split()
+    out = tmp_path / "clicks.safetensors"
+    commanded(monkeypatch, "--data", tmp_path / "clicks.csv", *names, "--out", out)
+    recall = re.search(r"recall@20 (0\.\d{4})", capsys.readouterr().out)
+    model, split = recbook.load(out)
+    assert recall and float(recall[1]) == pytest.approx(
+        evaluate(model, split.train, split.val).recall, abs=1e-4
+    )
+    assert len(split.recommend(model, "u0", k=3)) == 3
+
+
+def test_the_command_says_what_is_wrong(
+    started: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        commanded(monkeypatch, "--data", tmp_path / "clicks.csv")
+    assert ended.value.code == 1
+    said = capsys.readouterr().err
+    assert said.startswith(
+        f"recbook.distributed: got {tmp_path / 'clicks.csv'}, which is not there"
+    )
+    assert "Traceback" not in said
+
+
+GOOD = pd.DataFrame(  # six users with nine items each
+    {"user_id": np.arange(54) // 9, "item_id": np.arange(54) % 9, "timestamp": np.arange(54)}
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"user_id": [1.5] * 54}, "column 'user_id': got ids of mixed types or another type"),
+        ({"user_id": [None, *range(53)]}, "column 'user_id': got 1 missing values"),
+        ({"item_id": ["a", *range(53)]}, "column 'item_id': got ids of mixed types"),
+        ({"item_id": [2**64 - 1, *range(53)]}, "expected ids below 2\\*\\*63"),
+        ({"timestamp": [np.nan, *range(53)]}, "column 'timestamp': got 1 missing values"),
+        ({"timestamp": [np.inf, *range(53)]}, "an infinite number"),
+        ({"timestamp": 7}, "54 different pairs, of which 54 are held out"),
+    ],
+)
+def test_bad_columns(model: ShardedLightGCN, change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        read_log(GOOD.assign(**change), split="time")
+
+
+def test_bad_rows(model: ShardedLightGCN, tmp_path: Path) -> None:
+    for source, message in (
+        (GOOD[:0], "the table: got no rows, expected"),
+        (GOOD[:1], "1 different pairs, of which [01] are held out"),
+        (GOOD.drop(columns="item_id"), r"the columns \['user_id', 'timestamp'\], expected"),
+        (tmp_path, "a folder without a file"),
+        (pd.DataFrame({"user_id": range(50), "item_id": range(50)}), "of none of which the others"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            read_log(source, hold_out=0.5)
+    for given, message in (
+        ({"split": "user"}, "'random' or 'time'"),
+        ({"hold_out": 20}, "write 20 % as 0.2"),
+        ({"seed": -1}, "seed=-1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            read_log(GOOD, **given)
+    with pytest.raises(TypeError, match="expected the path of a file"):
+        read_log(7)
+    with pytest.raises(TypeError, match="the name of a column"):
+        read_log(GOOD, user_id=3)
+
+
+def test_bad_files(model: ShardedLightGCN, tmp_path: Path) -> None:
+    GOOD.to_parquet(tmp_path / "a.parquet")
+    log = read_log(tmp_path)
+    assert log.num_rows == 54 and log.user_ids.dtype == np.int64
+    GOOD[:0].to_parquet(tmp_path / "empty.parquet")  # as some writers leave them
+    assert read_log(tmp_path).num_rows == 54
+    GOOD.to_csv(tmp_path / "b.csv")
+    with pytest.raises(ValueError, match=r"'user_id': got text in one part of .*, expected"):
+        read_log(tmp_path)
+    (tmp_path / "b.csv").write_bytes((tmp_path / "a.parquet").read_bytes()[:-9])
+    with pytest.raises(ValueError, match=r"b\.csv: got a Parquet file that cannot be read"):
+        read_log(tmp_path)
+
+
+def test_two_texts_of_one_hash(model: ShardedLightGCN, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed = pd.util.hash_array
+
+    def alike(values: np.ndarray, **given: Any) -> np.ndarray:
+        same = np.where(values == "u1", "u2", values) if values.dtype == object else values
+        return hashed(same, **given)
+
+    monkeypatch.setattr(pd.util, "hash_array", alike)
+    with pytest.raises(ValueError, match=r"the ids 'u[12]' and 'u[12]', whose hashes are the same"):
+        read_log(toy_log())
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@hypothesis.given(
+    st.sampled_from(["csv", "parquet"]), st.lists(st.tuples(st.integers(0, 3000), st.binary())),
+    st.sampled_from(["random", "time"]),
+)  # fmt: skip
+@example("csv", [(0, b"\x00")], "time")
+@pytest.mark.filterwarnings("ignore")
+def test_whatever_is_in_the_file(
+    model: ShardedLightGCN, tmp_path: Path, kind: str, put: list[tuple[int, bytes]], split: str
+) -> None:
+    """A log comes out, or an error of the package's own kind."""
+    file = tmp_path / f"log.{kind}"
+    getattr(GOOD, f"to_{kind}")(file, index=False)
+    content = file.read_bytes()
+    for place, new in put:
+        content = content[:place] + new + content[place + len(new) // 2 :]
+    file.write_bytes(content)
+    try:
+        log = read_log(file, split=split)
+    except ValueError as error:
+        assert "expected" in str(error)
+    else:
+        assert len(log.train) + len(log.val) + log.num_dropped + log.num_twice == log.num_rows

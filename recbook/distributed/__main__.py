@@ -1,51 +1,109 @@
-"""``torchrun -m recbook.distributed``: train on MovieLens-100K."""
+"""``torchrun -m recbook.distributed``: train on a log of your own, or on MovieLens-100K."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
+import torch
 import torch.distributed as dist
 
-from recbook.data import load_movielens_100k, random_split, to_implicit
+from recbook.data import load_movielens_100k, to_implicit
+from recbook.distributed.collecting import save_sharded
 from recbook.distributed.model import ShardedLightGCN
-from recbook.distributed.processes import from_all, join_processes, read_share
+from recbook.distributed.processes import from_all, join_processes, together
+from recbook.distributed.reading import read_log
 from recbook.distributed.shard import Shard
-from recbook.distributed.training import train_sharded
+from recbook.distributed.training import SETTINGS, train_sharded
 from recbook.memory import peak_bytes
 
 __all__ = ["main"]
 
+EXAMPLE = """example:
+  torchrun --nproc-per-node 2 -m recbook.distributed --data clicks.parquet --loss softmax \\
+      --user-id visitor --item-id page --out pages.safetensors
+  recbook recommend pages.safetensors --user ann
+"""
+FAULTS = (ValueError, TypeError, OSError, RuntimeError, ImportError, MemoryError, ArithmeticError)
+
+
+def parser() -> argparse.ArgumentParser:
+    """What can be asked for."""
+    top = argparse.ArgumentParser(
+        "torchrun -m recbook.distributed",
+        description=main.__doc__,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    log = top.add_argument_group("the log; MovieLens-100K where there is none")
+    log.add_argument("--data", help="a file, or a folder of them: Parquet, CSV or JSON lines")
+    for name in ("user-id", "item-id", "timestamp"):
+        log.add_argument(f"--{name}", default=name.replace("-", "_"), help="name of the column")
+    log.add_argument("--split", choices=["random", "time"], default="random")
+    log.add_argument("--hold-out", type=float, default=0.1, help="share to measure with")
+    train = top.add_argument_group("training; what is left out is as the loss wants it")
+    train.add_argument("--loss", choices=[*SETTINGS], default="bpr")
+    train.add_argument("--embedding-dim", type=int, default=64)
+    train.add_argument("--num-layers", type=int, default=3)
+    train.add_argument("--epochs", type=int)
+    train.add_argument("--batch-size", type=int, help="of all processes together")
+    train.add_argument("--lr", type=float)
+    train.add_argument("--reg", type=float)
+    train.add_argument("--temperature", type=float)
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--checkpoint", type=Path, help="folder of the checkpoints")
+    train.add_argument("--out", type=Path, help="file of the model, for recbook.load")
+    top.add_argument("--timeout", type=float, default=600, help="seconds to wait for a process")
+    return top
+
 
 def main() -> None:
-    """Train on MovieLens-100K and print the last epoch's measures."""
-    parser = argparse.ArgumentParser(
-        prog="torchrun -m recbook.distributed", description=main.__doc__
-    )
-    parser.add_argument("--epochs", type=int, default=50)
-    parser.add_argument("--embedding-dim", type=int, default=64)
-    parser.add_argument("--num-layers", type=int, default=3)
-    parser.add_argument("--reg", type=float, default=1e-4)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--checkpoint", type=Path, help="folder of the checkpoints")
-    given = parser.parse_args()
-    device = join_processes()
-    split = random_split(to_implicit(load_movielens_100k().ratings), val_size=0.1)
-    assert split.val is not None
-    train_share, val_share = (read_share(part) for part in (split.train, split.val))
-    model = ShardedLightGCN(Shard(train_share, device), given.embedding_dim, given.num_layers)
-    frame = train_sharded(
-        model, val_share, given.epochs, reg=given.reg, seed=given.seed, checkpoint=given.checkpoint
-    )
-    peak = max(from_all(peak_bytes(device) or 0))
-    if dist.get_rank() == 0:
-        last = frame.iloc[-1]
-        print(
-            f"{dist.get_world_size()} processes, epoch {last.epoch:.0f}: validation recall@20 "
-            f"{last.recall:.4f}, NDCG@20 {last.ndcg:.4f}; peak memory {peak / 2**20:.0f} MiB a "
-            "process"
-        )
+    """Train LightGCN in several processes and print the last epoch's measures."""
+    given = parser().parse_args()
+    try:
+        device = join_processes(given.timeout)
+        run(given, device)
+    except FAULTS as error:
+        # An error of one process alone is raised in all: it is said once.
+        alone = isinstance(error, ConnectionError) or not dist.is_initialized()
+        if alone or dist.get_rank() == 0:
+            print(f"recbook.distributed: {error}", file=sys.stderr, flush=True)
+        sys.exit(1)
     dist.destroy_process_group()
+
+
+def run(given: argparse.Namespace, device: torch.device) -> None:
+    """What one process does; the first says what all have found."""
+    source = given.data or together(lambda: to_implicit(load_movielens_100k().ratings))
+    columns = {name: getattr(given, name) for name in ("user_id", "item_id", "timestamp")}
+    log = read_log(source, split=given.split, hold_out=given.hold_out, seed=given.seed, **columns)
+    train, held_out = sum(from_all(len(log.train))), sum(from_all(len(log.val)))
+    say(
+        f"{log.num_rows:,} rows of {log.train.num_users:,} users and {log.train.num_items:,} "
+        f"items: {train:,} pairs to train on, {held_out:,} held out; left out: {log.num_twice:,} "
+        f"rows of a pair that was there, {log.num_dropped:,} held out that train cannot know"
+    )
+    cosine = given.loss == "softmax"
+    model = ShardedLightGCN(
+        Shard(log.train, device), given.embedding_dim, given.num_layers, cosine=cosine
+    )
+    asked = {name: getattr(given, name) for name in (*SETTINGS["softmax"], "seed", "checkpoint")}
+    k = min(20, log.train.num_items)
+    last = train_sharded(model, log.val, given.loss, k=k, **asked).iloc[-1]
+    if given.out:
+        save_sharded(model, log, given.out)
+    peak = max(from_all(peak_bytes(device) or 0))
+    say(
+        f"{dist.get_world_size()} processes, epoch {last.epoch:.0f}: validation recall@{k} "
+        f"{last.recall:.4f}, NDCG@{k} {last.ndcg:.4f}; peak memory {peak / 2**20:.0f} MiB a process"
+    )
+
+
+def say(line: str) -> None:
+    """Print it once."""
+    if dist.get_rank() == 0:
+        print(line, flush=True)
 
 
 if __name__ == "__main__":

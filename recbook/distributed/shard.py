@@ -10,7 +10,14 @@ from torch import Tensor
 
 from recbook.checks import check_device
 from recbook.data import Interactions, check_part
-from recbook.distributed.processes import from_all, in_turn, processes_here
+from recbook.distributed.processes import (
+    begin,
+    from_all,
+    gather,
+    processes_here,
+    reduce_scatter,
+    to_owners,
+)
 from recbook.memory import check_memory
 from recbook.sparse import sparse_product, sparse_rows
 
@@ -21,12 +28,15 @@ ADVICE = "use more processes on other machines, or a smaller embedding_dim"
 
 
 class Shard:
-    r"""What one process has of the train graph: its users, its items, and the edges of both.
+    r"""What one process has of the train graph: its users, its items, and edges.
 
-    Of :math:`n` users, process :math:`p` (from 0) owns those from :math:`\lfloor pn/P \rfloor` to
-    below :math:`\lfloor (p+1)n/P \rfloor`, and so with the items; its rows are numbered with the
-    users first. Processes have as many edges as each other where an item's position says nothing
-    about its degree: shuffle items that are sorted by popularity.
+    Of :math:`n` users, process :math:`p` of :math:`P` (from 0) owns those from :math:`pb` to below
+    :math:`(p+1)b`, with :math:`b = \lceil n/P \rceil`, and so with the items; its rows are numbered
+    with the users first. Those that are more, users or items, are *divided*: all their edges are
+    with their owner. The others are *copied*: while it propagates, each process has a row of each.
+
+    Processes have as many edges as each other where a position says nothing about the degree, as
+    :func:`recbook.distributed.read_log` numbers ids.
 
     Args:
         share: what this process has read of the train pairs, any part: together the processes have
@@ -35,7 +45,7 @@ class Shard:
 
     Raises:
         TypeError: on what are no interactions.
-        ValueError: where there are more processes than users or items, a pair occurs twice, or the
+        ValueError: where a process would have no user or no item, a pair occurs twice, or the
             device is not there.
         MemoryError: where the edges cannot fit.
     """
@@ -45,126 +55,143 @@ class Shard:
         self.device = check_device("device", device)
         self.rank, self.world = dist.get_rank(), dist.get_world_size()
         self.num_users, self.num_items = share.num_users, share.num_items
-        if self.world > min(self.num_users, self.num_items):
-            raise ValueError(
-                f"got {self.world} processes for {self.num_users} users and {self.num_items} "
-                "items; start at most as many as there are of each"
-            )
-        parts = torch.arange(self.world + 1)
-        user_start = parts * self.num_users // self.world
-        item_start = parts * self.num_items // self.world
-        self.users_of = user_start.diff().tolist()
-        self.items_of = item_start.diff().tolist()
-        self.rows_of = (user_start.diff() + item_start.diff()).tolist()
-        self.first_user = int(user_start[self.rank])
-        first_item_node = item_start[:-1] + self.num_users
-        self.block_start = torch.cat([user_start[:-1], first_item_node])  # users' blocks, items'
-        self.row_0 = torch.cat([user_start[:-1], first_item_node - user_start.diff()])  # its node
+        self.user_block, self.item_block = (
+            -(-number // self.world) for number in (self.num_users, self.num_items)
+        )
+        for block, number in (
+            (self.user_block, self.num_users),
+            (self.item_block, self.num_items),
+        ):
+            if block * (self.world - 1) >= number:
+                raise ValueError(
+                    f"got {self.world} processes for {self.num_users} users and {self.num_items} "
+                    "items, of which the last would have none; start fewer processes"
+                )
+        self.first_user = self.rank * self.user_block
+        self.own_users = min(self.user_block, self.num_users - self.first_user)
+        self.own_items = min(self.item_block, self.num_items - self.rank * self.item_block)
+        self.users_divided = self.num_users >= self.num_items
         self.num_pairs = sum(from_all(len(share)))
         check_memory(
             {"sorting its edges": (2 * self.num_pairs // self.world, 80)},
             ADVICE,
             share=processes_here(),
         )
-        user, item = self.collect(share, either=True)
-        self.train = self.own_part(user, item)
-        self.blocks = self._adjacency(user, item)
+        self.train = self.own_part(share)
+        if self.users_divided:
+            large, small = self.train.user, self.train.item
+            self._connect(large, small, self.own_users, self.num_items)
+        else:
+            pairs = torch.stack([share.item, share.user], dim=1)
+            large, small = to_owners(pairs, share.item // self.item_block).T
+            large = large - self.rank * self.item_block
+            self._connect(large, small, self.own_items, self.num_users)
+
+    def own_part(self, share: Interactions) -> Interactions:
+        """The pairs of this process's users, whoever has read them; its first is number 0."""
+        pairs = torch.stack([share.user, share.item], dim=1)
+        user, item = to_owners(pairs, share.user // self.user_block).T
+        return Interactions(user - self.first_user, item, self.own_users, self.num_items)
+
+    def _connect(self, large: Tensor, small: Tensor, own: int, copied: int) -> None:
+        """Both directions of the edges of the rows that this process has of the divided side."""
+        users = self.user_block, self.own_users
+        items = self.item_block, self.own_items
+        small_side, large_side = (items, users) if self.users_divided else (users, items)
+        self.copied, (self.block, self.own_copied) = copied, small_side
+        self.first_divided = self.rank * large_side[0]
+        degree = torch.bincount(small, minlength=copied)
+        begin(dist.all_reduce, degree)()
+        own_degree = torch.bincount(large, minlength=own)
+        self.degree, self.own_degree = degree, own_degree  # of the copied, of its own divided
+        edge = (large * copied + small).sort().values
+        if (edge[1:] == edge[:-1]).any():
+            raise ValueError(
+                "got the same pair twice; drop duplicates first, and let each pair be read by one "
+                "process"
+            )
+        large, small = edge // copied, edge % copied
+        value = own_degree.float().pow(-0.5)[large] * degree.float().pow(-0.5)[small]
+        self.to_divided = sparse_rows(large, small, value, (own, copied)).to(self.device)
+        order = (small * own + large).argsort()
+        large, small, value = large[order], small[order], value[order]
+        self.to_copied = sparse_rows(small, large, value, (copied, own)).to(self.device)
 
     def locate(self, node: Tensor) -> tuple[Tensor, Tensor]:
-        """The process that owns each node, and the node's row there."""
-        block = torch.bucketize(node, self.block_start[1:], right=True, out_int32=True)
-        return block % self.world, node - self.row_0[block]
+        """The process that owns each node, items behind the users, and the node's row there."""
+        item = node - self.num_users
+        owner = torch.where(item < 0, node // self.user_block, item // self.item_block)
+        users = (self.num_users - owner * self.user_block).clamp(max=self.user_block)
+        of_item = users + item - owner * self.item_block
+        return owner, torch.where(item < 0, node - owner * self.user_block, of_item)
 
-    def collect(self, share: Interactions, either: bool = False) -> Tensor:
-        """The pairs of this process's users, whoever has read them.
-
-        One process after the other sends what it has read, and each keeps what is its own.
+    def layer_mean(self, x: Tensor, num_layers: int, at: Tensor) -> tuple[Tensor, Tensor]:
+        """The mean of the layers, as :func:`recbook.graph.layer_mean` has it of all rows.
 
         Args:
-            share: what this process has read.
-            either: also the pairs of its items.
+            x: layer 0 of this process's rows, shape ``(num_rows, embedding_dim)``.
+            num_layers: the number of propagations, 0 or more.
+            at: which rows of the copied side are asked for, each once, the same in all processes.
 
         Returns:
-            ``user`` and ``item``, shape ``(2, n)``.
+            These rows, the same in all processes, and its own of the divided side. The gradient of
+            the former is the sum of what each process says.
         """
-        kept, lengths = [], from_all(len(share))
-        for user, item in zip(
-            in_turn(share.user, lengths), in_turn(share.item, lengths), strict=True
-        ):
-            mine = self.locate(user)[0] == self.rank
-            if either:
-                mine |= self.locate(item + self.num_users)[0] == self.rank
-            kept.append(torch.stack([user[mine], item[mine]]))
-        return torch.cat(kept, dim=1)
-
-    def own_part(self, user: Tensor, item: Tensor) -> Interactions:
-        """The pairs of this process's users; its first user becomes number 0."""
-        mine = self.locate(user)[0] == self.rank
-        own_users = self.users_of[self.rank]
-        return Interactions(user[mine] - self.first_user, item[mine], own_users, self.num_items)
-
-    def _adjacency(self, user: Tensor, item: Tensor) -> list[Tensor]:
-        r"""Of :math:`\tilde{A}` the rows of this process, a block for the rows of each process."""
-        user_owner, user_row = self.locate(user)
-        item_owner, item_row = self.locate(item + self.num_users)
-        num_rows = self.rows_of[self.rank]
-        own = torch.cat([user_row[user_owner == self.rank], item_row[item_owner == self.rank]])
-        inv_sqrt = torch.bincount(own, minlength=num_rows).float().pow(-0.5)
-        blocks = []
-        for sender, theirs in enumerate(in_turn(inv_sqrt, self.rows_of)):
-            forth = (user_owner == self.rank) & (item_owner == sender)
-            back = (item_owner == self.rank) & (user_owner == sender)
-            there = user_row[forth] * len(theirs) + item_row[forth]
-            edge = torch.cat([there, item_row[back] * len(theirs) + user_row[back]]).sort().values
-            if (edge[1:] == edge[:-1]).any():
-                raise ValueError(
-                    "got the same pair twice; drop duplicates first, and let each pair be read by "
-                    "one process"
-                )
-            row, column = edge // len(theirs), edge % len(theirs)
-            value = inv_sqrt[row] * theirs[column]
-            block = sparse_rows(row, column, value, (num_rows, len(theirs)))
-            blocks.append(block.to(self.device))
-        return blocks
-
-    def propagate(self, x: Tensor) -> Tensor:
-        """One propagation of this process's rows, shape ``(num_rows, embedding_dim)``."""
-        return _Propagation.apply(self, x)
-
-    def gather(self, x: Tensor, node: Tensor) -> Tensor:
-        """The rows of some nodes, whoever owns them, shape ``(*node.shape, embedding_dim)``."""
-        owner, row = (part.to(self.device) for part in self.locate(node))
-        found = x.new_zeros(*node.shape, x.shape[1])
-        mine = owner == self.rank
-        found[mine] = x[row[mine]]
-        return _Sum.apply(found)
+        user_x, item_x = x.split([self.own_users, self.own_items])
+        copied, divided = (item_x, user_x) if self.users_divided else (user_x, item_x)
+        return _LayerMean.apply(self, num_layers, at.to(self.device), copied, divided)
 
 
-class _Propagation(torch.autograd.Function):
-    """The product of the whole adjacency with all rows; symmetric, so that its gradient is too."""
+class _LayerMean(torch.autograd.Function):
+    """What is divided gets its sums from the copies, what is copied as a sum over all processes.
+
+    While that sum is under way, the other product is computed. The operator is symmetric, so that
+    the gradient is the same again, by Horner's rule.
+    """
 
     @staticmethod
-    def forward(ctx: Any, shard: Shard, x: Tensor) -> Tensor:
-        ctx.shard = shard
-        total = torch.zeros_like(x)
-        for block, rows in zip(shard.blocks, in_turn(x, shard.rows_of), strict=True):
-            total += sparse_product(block, rows)
-        return total
+    def forward(
+        ctx: Any, shard: Shard, num_layers: int, at: Tensor, copied: Tensor, divided: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        ctx.args = shard, num_layers, at
+        rows, arrived = gather(copied, shard.block, shard.copied)
+        large, large_sum = divided, divided.clone()
+        small_sum = copied.new_zeros(len(at), copied.shape[1])
+        for layer in range(1, num_layers + 1):
+            part = sparse_product(shard.to_copied, large)
+            if layer == num_layers:
+                part = part[at]
+            arrived()
+            small_sum += rows[at]
+            arrived = begin(dist.all_reduce, part)
+            large = sparse_product(shard.to_divided, rows)
+            large_sum += large
+            rows = part
+        arrived()
+        small_sum += rows if num_layers else rows[at]
+        return small_sum / (num_layers + 1), large_sum / (num_layers + 1)
 
     @staticmethod
-    def backward(ctx: Any, *grad: Tensor) -> tuple[None, Tensor]:
-        return None, ctx.shard.propagate(grad[0])
-
-
-class _Sum(torch.autograd.Function):
-    """The sum over all processes; as all go on with the same sum, the gradient stays as it is."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        x = x.clone()
-        dist.all_reduce(x)
-        return x
-
-    @staticmethod
-    def backward(ctx: Any, *grad: Tensor) -> Tensor:
-        return grad[0]
+    def backward(ctx: Any, *grad: Tensor) -> tuple[None, None, None, Tensor, Tensor]:
+        shard, num_layers, at = ctx.args
+        here, own = (part.contiguous() / (num_layers + 1) for part in grad)
+        arrived = begin(dist.all_reduce, here)
+        part = sparse_product(shard.to_copied, own)
+        arrived()
+        rows, large = here.new_zeros(shard.copied, here.shape[1]), own
+        rows[at] = here
+        for _ in range(num_layers - 1):
+            arrived = begin(dist.all_reduce, part)
+            large = own + sparse_product(shard.to_divided, rows)
+            arrived()
+            rows = part.index_add_(0, at, here)
+            part = sparse_product(shard.to_copied, large)
+        row = at - shard.rank * shard.block
+        mine = (row >= 0) & (row < shard.own_copied)
+        small = here.new_zeros(shard.own_copied, here.shape[1])
+        small[row[mine]] = here[mine]
+        if num_layers:  # of the last sum each process needs its own rows alone
+            summed = reduce_scatter(part, shard.block)
+            large = own + sparse_product(shard.to_divided, rows)
+            small += summed()
+        return None, None, None, small, large

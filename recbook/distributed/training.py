@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,42 +14,63 @@ import torch.distributed as dist
 from torch import Tensor
 
 from recbook import checkpoint as checkpoints
-from recbook.checks import check_count, check_kind, check_path
-from recbook.data import Interactions, check_part, pairs_digest
-from recbook.distributed.model import ShardedLightGCN, ShardedSampler, sharded_step
-from recbook.distributed.processes import from_all, in_turn
+from recbook.checks import check_choice, check_count, check_kind, check_path
+from recbook.data import Interactions, check_part
+from recbook.distributed.model import (
+    ShardedLightGCN,
+    ShardedSampler,
+    sharded_softmax_step,
+    sharded_step,
+)
+from recbook.distributed.processes import begin, from_all, gather
+from recbook.distributed.resuming import Checkpoints, pairs_sum
 from recbook.evaluation import MEASURES, evaluate
 from recbook.progress import progress
 from recbook.recipes import check_settings
 from recbook.training import check_finite, new_adam
 
-__all__ = ["train_sharded", "validate"]
+__all__ = ["SETTINGS", "train_sharded", "validate"]
+
+#: What naming a loss gives: for BPR as in :data:`recbook.recipes.RECIPES`; the softmax's, whose
+#: negatives are drawn, were chosen on MovieLens-100K's validation part.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "bpr": {"epochs": 50, "batch_size": 1024, "lr": 0.005, "reg": 1e-4},
+    "softmax": {"epochs": 10, "batch_size": 1024, "lr": 0.01, "reg": 0.0, "temperature": 0.25},
+}
 
 
 def train_sharded(
     model: ShardedLightGCN,
     val_share: Interactions | None = None,
-    epochs: int = 50,
-    batch_size: int = 1024,
-    lr: float = 0.005,
-    reg: float = 1e-4,
+    loss: str = "bpr",
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    lr: float | None = None,
+    reg: float | None = None,
+    temperature: float | None = None,
     seed: int = 0,
     k: int = 20,
     checkpoint: str | Path | None = None,
 ) -> pd.DataFrame:
-    r"""Train from scratch as :func:`recbook.training.train` does with the BPR loss.
+    r"""Train from scratch; with BPR as :func:`recbook.training.train` does.
+
+    What is None is taken from :data:`SETTINGS`.
 
     Args:
         model: its parameters are drawn anew.
         val_share: what this process has read of the validation pairs, or None in all processes.
+        loss: ``"bpr"``, or ``"softmax"`` over the items of a batch; see
+            :func:`recbook.distributed.model.sharded_softmax_step`.
         epochs: how many.
-        batch_size: triplets a step.
+        batch_size: triplets a step, with ``"softmax"`` pairs, of all processes together.
         lr: Adam's learning rate.
         reg: weight of the L2 penalty on the layer-0 embeddings of the batch.
+        temperature: what the scores are divided by, for ``"softmax"``.
         seed: seed of everything that is drawn.
         k: length of the list that the validation measures look at.
         checkpoint: a folder, where each process writes a file of its own after each epoch. Where
-            they are there already, training goes on from the last epoch that all processes have.
+            they are there already, training goes on from the last epoch that all have. Another
+            number of processes may go on, too, where all see all of these files.
 
     Returns:
         One row an epoch, with ``epoch``, ``loss``, ``seconds`` and, with a validation part,
@@ -62,77 +84,62 @@ def train_sharded(
         FloatingPointError: where the loss is no longer finite.
     """
     check_kind("model", model, ShardedLightGCN, "see recbook.training.train for one process")
-    ranked = None if val_share is None else model.shard.num_items
-    check_count("batch_size", batch_size)
+    own = SETTINGS[check_choice("loss", loss, SETTINGS)]
+    asked = {
+        "epochs": epochs, "batch_size": batch_size, "lr": lr, "reg": reg, "temperature": temperature
+    }  # fmt: skip
+    given = own | {name: value for name, value in asked.items() if value is not None}
+    if temperature is not None and "temperature" not in own:
+        raise ValueError(f"got temperature={temperature}, but loss={loss!r} has none; leave it out")
     if checkpoint is not None:
-        check_path("checkpoint", checkpoint)
-    check_settings(ranked, lr=lr, reg=reg, epochs=epochs, batch_size=batch_size, seed=seed, k=k)
+        checkpoint = check_path("checkpoint", checkpoint)
+    ranked = None if val_share is None else model.shard.num_items
+    check_settings(ranked, **given, seed=seed, k=k)
     if val_share is not None:
         check_part("val_share", val_share, model.shard.num_users, model.shard.num_items, empty=True)
+    epochs, batch_size, lr, reg = (given[name] for name in ("epochs", "batch_size", "lr", "reg"))
     shard = model.shard
     model.reset_parameters(seed)
-    sampler = ShardedSampler(shard)
+    sampler = ShardedSampler(shard, pairs=loss == "softmax")
+    step = sharded_step
+    if loss == "softmax":
+        step = partial(sharded_softmax_step, temperature=given["temperature"])
     generator = torch.Generator().manual_seed(seed)
     optimizer = new_adam(model, lr)
-    val = None if val_share is None else shard.own_part(*shard.collect(val_share))
-    rows: list[dict[str, float]] = []
-    if checkpoint is not None:
-        file = Path(checkpoint) / f"process-{shard.rank}.pt"
-        settings: dict[str, Any] = {
-            "processes": shard.world, "num_users": shard.num_users, "num_items": shard.num_items,
-            "embedding_dim": model.weight.shape[1], "batch_size": batch_size, "lr": lr, "reg": reg,
-            "seed": seed, "k": k,
-            "digest of train": pairs_digest(shard.train), "digest of val": pairs_digest(val),
-        }  # fmt: skip
-        identity = checkpoints.identity(model, settings)
-        if (state := _last_common(file, identity)) is not None:
-            rows = state["rows"]
-            checkpoints.restore(state, model, optimizer, generator)
-        checkpoints.check_epochs(checkpoint, len(rows), epochs)
+    val = None if val_share is None else shard.own_part(val_share)
     if val is not None and sum(from_all(len(val))) == 0:
         raise ValueError("no process has a validation pair; pass more rows, or None")
+    rows: list[dict[str, float]] = []
+    kept = None
+    if checkpoint is not None:
+        identity: dict[str, Any] = {
+            **{name: value for name, value in given.items() if name != "epochs"},
+            "loss": loss, "seed": seed, "k": k, "layers": model.num_layers, "std": model.std,
+            "embedding_dim": model.weight.shape[1], "cosine": model.cosine,
+            "device": shard.device.type, "torch": str(torch.__version__),
+            "users": shard.num_users, "items": shard.num_items,
+            "sum of train": pairs_sum(shard.train, shard.first_user),
+            "sum of val": None if val is None else pairs_sum(val, shard.first_user),
+        }  # fmt: skip
+        kept = Checkpoints(Path(checkpoint), model, optimizer, generator, identity)
+        rows = kept.resume()
+        checkpoints.check_epochs(checkpoint, len(rows), epochs)
     steps = max(1, shard.num_pairs // batch_size)
     left, what = range(len(rows) + 1, epochs + 1), f"epoch on {shard.device.type}"
-    given: dict[str, Any] = {"initial": len(rows), "total": epochs, "disable": shard.rank > 0}
-    for epoch in (bar := progress(left, what, every=0, **given)):
+    shown: dict[str, Any] = {"initial": len(rows), "total": epochs, "disable": shard.rank > 0}
+    for epoch in (bar := progress(left, what, every=0, **shown)):
         began = time.perf_counter()
         total = torch.zeros((), device=shard.device)
         for batch in sampler.epoch(steps, batch_size, generator):
-            total += sharded_step(model, batch, reg, optimizer)
+            total += step(model, batch, reg, optimizer)
         mean_loss = total.item() / steps
         check_finite(mean_loss, epoch, lr, reg)
         row = {"epoch": epoch, "loss": mean_loss, "seconds": time.perf_counter() - began}
         rows.append(row if val is None else row | validate(model, val, k))
         bar.set_postfix(loss=f"{mean_loss:.3f}", refresh=False)
-        if checkpoint is not None:
-            state = {"rows": rows} | checkpoints.training_state(model, optimizer, generator)
-            checkpoints.write(file, state, identity)
+        if kept is not None:
+            kept.save(rows)
     return pd.DataFrame(rows).set_index("epoch", drop=False)
-
-
-def _last_common(file: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
-    """The checkpoint of the last epoch that all processes have, or None where it is epoch 0.
-
-    Processes step together, so that they are one epoch apart at most: each has the last two.
-    """
-
-    def load() -> tuple[dict[str, Any] | None, int]:
-        state = checkpoints.read(file, identity)
-        return state, 0 if state is None else len(state["rows"])
-
-    state, epoch = load()
-    common = min(from_all(epoch))
-    if epoch > common and checkpoints.previous(file).exists():
-        checkpoints.step_back(file)
-        state, epoch = load()
-    if epoch == common:
-        return state
-    if epoch == 1 > common:  # killed before all had their first
-        return None
-    raise RuntimeError(
-        f"{file} has epoch {epoch}, and another process none after {common}: put the other's file "
-        "back, or delete all to start from the beginning"
-    )
 
 
 @torch.no_grad()
@@ -152,17 +159,20 @@ def validate(model: ShardedLightGCN, target: Interactions, k: int = 20) -> dict[
     """
     check_kind("model", model, ShardedLightGCN)
     shard = model.shard
-    check_part("target", target, shard.users_of[shard.rank], shard.num_items, empty=True)
+    check_part("target", target, shard.own_users, shard.num_items, empty=True)
     check_count("k", k, 1, shard.num_items, hint="there are no more items")
-    final = model()
-    users = shard.users_of[shard.rank]
-    item_emb = torch.cat(list(in_turn(final[users:], shard.items_of)))
+    copied, divided = model()
+    if shard.users_divided:
+        scores = _Scores(divided, copied)
+    else:
+        item_emb, arrived = gather(divided, shard.item_block, shard.num_items)
+        arrived()
+        scores = _Scores(copied[shard.first_user :][: shard.own_users], item_emb)
     sums = torch.zeros(1 + len(MEASURES), dtype=torch.float64)
     if len(target):
-        scores = _Scores(final[:users], item_emb)
         measured = evaluate(scores, seen=shard.train, target=target, k=k).per_user[MEASURES]
         sums = torch.tensor([len(measured), *measured.sum()], dtype=torch.float64)
-    dist.all_reduce(sums)
+    begin(dist.all_reduce, sums)()
     if sums[0] == 0:
         raise ValueError("got no pair to be found in any process, expected one; pass more rows")
     return dict(zip(MEASURES, (sums[1:] / sums[0]).tolist(), strict=True))

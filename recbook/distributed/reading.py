@@ -1,0 +1,375 @@
+"""A log of one's own: each process reads its part of it, and ids are numbered by their hashes.
+
+No process holds all rows or all ids. A row goes to the owner of its user, which is the process that
+the user's hash falls to. There pairs that come more than once are found, and train and held-out
+rows told apart. The position of an id is the rank of its hash among those of all ids in train: each
+process ranks those that fall to it, and begins where the one before ends. Positions are therefore
+the same with any number of processes, and say nothing of how popular an item is.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from recbook.checks import check_choice, check_kind, check_path, check_seed, check_share
+from recbook.data import Interactions, read_interactions
+from recbook.data.formats import read_table
+from recbook.data.reading import check_frame
+from recbook.distributed.processes import (
+    all_of,
+    ask_owners,
+    from_all,
+    text_to_owners,
+    to_owners,
+    together,
+)
+
+__all__ = ["Log", "read_log"]
+
+_IDS = ("user_id", "item_id")
+Piece = tuple[Path, int | None] | pd.DataFrame  # a file's row group, a file, or a table
+
+
+@dataclass(frozen=True, eq=False)
+class Log:
+    """What one process has of a log.
+
+    Args:
+        train: its share of the train pairs; the numbers of users and items are those of all.
+        val: its share of the pairs that are held out, of users and items that train has.
+        user_ids: raw ids of the positions that it has numbered. Those of the process before end
+            where they begin.
+        item_ids: the same of items.
+        num_rows: rows that were read, by all processes.
+        num_twice: those of them whose pair had been there before.
+        num_dropped: held-out pairs, of all processes, that train has no user or no item of.
+    """
+
+    train: Interactions
+    val: Interactions
+    user_ids: np.ndarray
+    item_ids: np.ndarray
+    num_rows: int
+    num_twice: int
+    num_dropped: int
+
+
+def read_log(
+    source: str | Path | pd.DataFrame,
+    *,
+    split: str = "random",
+    hold_out: float = 0.1,
+    seed: int = 0,
+    user_id: str = "user_id",
+    item_id: str = "item_id",
+    timestamp: str = "timestamp",
+) -> Log:
+    """Read this process's part of a log, and number ids and hold rows out with the others.
+
+    Args:
+        source: a Parquet file, whose row groups are shared out; a file that
+            :func:`recbook.data.read_interactions` reads, which one process reads whole; a folder of
+            such files, of which those whose names start with ``_`` or ``.`` are passed over; or a
+            table, of which the first process takes all. Ids are text in a CSV file, and as they are
+            in the others.
+        split: ``"random"`` holds out by a hash of the pair's ids, ``"time"`` what came after one
+            moment, as :func:`recbook.data.global_time_split` does.
+        hold_out: the share of all pairs that is held out; from the first row of each pair.
+        seed: another one holds out other pairs at random.
+        user_id: the column of the users.
+        item_id: the column of the items.
+        timestamp: the column of the times, which only a split by time asks for.
+
+    Raises:
+        TypeError: on another source, or what is no number.
+        FileNotFoundError: where nothing is there.
+        ValueError: on files that cannot be read, have no row, or not the columns or ids that are
+            expected; a split or a share that is none; and rows of which none is left to train on or
+            to be held out.
+        ImportError: on Parquet without pyarrow.
+    """
+    if not isinstance(source, pd.DataFrame):
+        source = check_path("source", source)
+    check_choice("split", split, ["random", "time"])
+    check_share("hold_out", hold_out)
+    check_seed(seed)
+    columns = {"user_id": user_id, "item_id": item_id}
+    columns |= {"timestamp": timestamp} if split == "time" else {}
+    for name, given in columns.items():
+        check_kind(name, given, str, hint="the name of a column")
+    rows, texts, num_rows = _read_shares(source, columns)
+    user, user_key, user_of = _different(rows[:, 0])
+    item, item_key, item_of = _different(rows[:, 1])
+    pair = user_of * len(item) + item_of
+    if split == "time":
+        order = np.lexsort((rows[:, 2], pair))
+        first = order[np.diff(pair[order], prepend=-1) > 0]
+        held = rows[first, 2] >= _moment(rows[first, 2], hold_out)
+    else:
+        first = np.unique(pair, return_index=True)[1]
+        drawn = user[user_of[first]] * np.uint64(2) + item[item_of[first]] + np.uint64(seed)
+        held = _mixed(drawn.view(np.int64)) < hold_out * 2.0**64
+    user_of, item_of = user_of[first], item_of[first]
+    num_pairs, num_held = sum(from_all(len(first))), sum(from_all(int(held.sum())))
+    if not 0 < num_held < num_pairs:
+        raise ValueError(
+            f"got {num_rows:,} rows with {num_pairs:,} different pairs, of which {num_held:,} are "
+            "held out, expected some to train on and some to measure with; give more rows, or "
+            f"another share than hold_out={hold_out}"
+        )
+    user_at, user_keys, num_users = _number(user, user_key, user_of[~held])
+    item_at, item_keys, num_items = _number(item, item_key, item_of[~held])
+    at = torch.from_numpy(np.stack([user_at[user_of], item_at[item_of]]))
+    scored = torch.from_numpy(held) & (at >= 0).all(0)
+    num_scored = sum(from_all(int(scored.sum())))
+    if num_scored == 0:
+        raise ValueError(
+            f"got {num_held:,} pairs that are held out, of none of which the others have both the "
+            "user and the item, expected one that can be measured; give more rows, or hold out "
+            f"{'a smaller share' if split == 'random' else 'at random'}"
+        )
+    train, val = (
+        Interactions(at[0, part], at[1, part], num_users, num_items)
+        for part in (~torch.from_numpy(held), scored)
+    )
+    user_ids, item_ids = (
+        keys if text is None else np.array([text[key] for key in keys.tolist()], dtype=object)
+        for text, keys in zip(texts, (user_keys, item_keys), strict=True)
+    )
+    twice, dropped = num_rows - num_pairs, num_held - num_scored
+    return Log(train, val, user_ids, item_ids, num_rows, twice, dropped)
+
+
+def _read_shares(
+    source: Path | pd.DataFrame, columns: dict[str, str]
+) -> tuple[np.ndarray, list[dict[int, str] | None], int]:
+    """The rows of this process's users: keys of both ids, and the time where it is asked for.
+
+    Processes read a piece each, and send its rows to the users' owners, before they read the next.
+    A whole number is its own key. That of a text is its hash; the text goes to the key's owner.
+    """
+    rank, world = dist.get_rank(), dist.get_world_size()
+    pieces = together(lambda: _pieces(source))
+    if len({*all_of(len(pieces))}) > 1:
+        raise ValueError(
+            f"got {source}, in which processes see different files, expected one folder that all "
+            "of them read"
+        )
+    rows = [torch.zeros(0, len(columns), dtype=torch.long)]
+    texts: tuple[dict[int, str], ...] = ({}, {})
+    kinds, num_rows = dict[str, set[str]](), 0
+    for piece in range(rank, -(-len(pieces) // world) * world, world):
+        some = pieces[piece : piece + 1]
+        read = together(partial(_read, some[0], columns) if some else partial(_Read, columns))
+        num_rows += read.num_rows
+        rows.append(to_owners(read.rows, _owner(_mixed(read.rows[:, 0].numpy()))))
+        for known, (keys, new) in zip(texts, read.texts, strict=True):
+            owner = _owner(_mixed(keys.numpy()))
+            arrived = to_owners(keys, owner).tolist(), text_to_owners(new, owner)
+            together(partial(_learn, known, *arrived))
+        for name, kind in read.kinds.items():
+            kinds.setdefault(name, set()).add(kind)
+    for name in columns:
+        found = sorted(set().union(*(each.get(name, set()) for each in all_of(kinds))))
+        if len(found) > 1:
+            raise ValueError(
+                f"column {name!r}: got {found[0]} in one part of {source} and {found[1]} in "
+                "another, expected the same in all; write them alike"
+            )
+        kinds[name] = {*found}
+    num_rows = sum(from_all(num_rows))
+    if num_rows == 0:
+        raise ValueError(f"got no rows in {source}, expected at least two; is it empty?")
+    text = ["text" in kinds[name] for name in _IDS]
+    known_texts = [known if is_text else None for known, is_text in zip(texts, text, strict=True)]
+    return torch.cat(rows).numpy(), known_texts, num_rows
+
+
+def _pieces(source: Path | pd.DataFrame) -> list[Piece]:
+    """What is shared out."""
+    if isinstance(source, pd.DataFrame):
+        return [source]
+    files = [source]
+    if source.is_dir():
+        inside = (file for file in source.rglob("*") if file.is_file())
+        files = sorted(file for file in inside if file.name[0] not in "._")
+        if not files:
+            raise ValueError(f"got {source}, a folder without a file, expected a log in pieces")
+    pieces: list[Piece] = []
+    for file in files:
+        if not _is_parquet(file):
+            pieces.append((file, None))
+            continue
+        about = _parquet(file).metadata
+        groups = range(about.num_row_groups)
+        pieces += [(file, group) for group in groups if about.row_group(group).num_rows]
+    return pieces
+
+
+def _is_parquet(file: Path) -> bool:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(4) == b"PAR1"
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"got {file}, which is not there, expected a file or a folder, seen from {Path.cwd()}"
+        ) from None
+    except OSError as error:
+        raise OSError(f"{file} cannot be read: {error.strerror}; may you read it?") from error
+
+
+def _parquet(file: Path) -> Any:
+    if not find_spec("pyarrow"):
+        raise ImportError(f"{file} is a Parquet file, which pyarrow reads; pip install pyarrow")
+    from pyarrow.parquet import ParquetFile  # type: ignore[import-untyped]
+
+    try:
+        return ParquetFile(file)
+    except Exception as error:  # whatever pyarrow raises
+        raise ValueError(
+            f"{file}: got a Parquet file that cannot be read ({error}), expected a whole one; "
+            "write it again"
+        ) from error
+
+
+class _Read:
+    """What a piece has; nothing where there is none for this process."""
+
+    def __init__(self, columns: dict[str, str]) -> None:
+        self.num_rows, self.kinds = 0, dict[str, str]()
+        self.rows = torch.zeros(0, len(columns), dtype=torch.long)
+        self.texts: list[tuple[Tensor, list[str]]] = [(self.rows[:, 0], []) for _ in _IDS]
+
+
+def _read(piece: Piece, columns: dict[str, str]) -> _Read:
+    names = list(columns.values())
+    if isinstance(piece, pd.DataFrame):
+        where, frame, ids = "the table", piece, None
+    elif piece[1] is None:
+        where, frame, ids = str(piece[0]), read_table(piece[0]), "text"
+    else:
+        where, ids, file = str(piece[0]), None, _parquet(piece[0])
+        there = file.schema_arrow.names
+        try:
+            frame = file.read_row_group(piece[1], [x for x in names if x in there]).to_pandas()
+        except Exception as error:  # whatever pyarrow raises
+            raise ValueError(
+                f"{where}: got a Parquet file whose row group {piece[1]} cannot be read ({error}), "
+                "expected a whole one; write it again"
+            ) from error
+        frame = frame if {*names} <= {*there} else pd.DataFrame(columns=there)
+    if missing := [name for name in names if name not in frame]:
+        raise ValueError(
+            f"{where}: got the columns {list(frame.columns)!r:.200}, expected {names} ({missing} "
+            "missing); say which they are, e.g. --user-id visitor, user_id='visitor' in Python"
+        )
+    read = _Read(columns)
+    read.num_rows, renamed = len(frame), dict[str, Any](columns)
+    try:
+        frame = read_interactions(frame[names], ids=ids, duplicates="first", **renamed)
+        check_frame(frame, *list(columns)[2:])
+        keys = [_keys(frame[name], read) for name in columns]
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{where}: {error}") from error
+    read.rows = torch.from_numpy(np.stack(keys, axis=1))
+    return read
+
+
+def _keys(column: pd.Series, read: _Read) -> np.ndarray:
+    """A number for each value, the same in all pieces and processes; times keep their order."""
+    name = str(column.name)
+    if name == "timestamp":
+        if pd.api.types.is_datetime64_any_dtype(column.dtype):
+            read.kinds[name] = "dates"
+            return column.astype("datetime64[ns]").astype("int64").to_numpy()
+        read.kinds[name] = "numbers"
+        bits = (column.to_numpy(float) + 0.0).view(np.int64)  # and -0.0 is 0.0
+        return bits ^ ((bits >> 63) & np.int64(2**63 - 1))  # a negative's bits run backwards
+    if pd.api.types.infer_dtype(column) == "integer":
+        read.kinds[name] = "whole numbers"
+        if column.max() >= 2**63:
+            raise ValueError(f"column {name!r}: got {column.max()}, expected ids below 2**63")
+        return column.to_numpy(np.int64)
+    read.kinds[name] = "text"
+    code, text = pd.factorize(column.astype(object))
+    key = pd.util.hash_array(np.asarray(text, dtype=object), categorize=False).view(np.int64)
+    read.texts[_IDS.index(name)] = torch.from_numpy(key), list(text)
+    return key[code]
+
+
+def _learn(known: dict[int, str], keys: list[int], texts: list[str]) -> None:
+    for key, text in zip(keys, texts, strict=True):
+        if known.setdefault(key, text) != text:
+            raise ValueError(
+                f"got the ids {known[key]!r:.40} and {text!r:.40}, whose hashes are the same, "
+                "expected two; rename one of them"
+            )
+
+
+def _mixed(key: np.ndarray) -> np.ndarray:
+    """A hash of each key, of 64 bits; two keys have never the same."""
+    return pd.util.hash_array(np.ascontiguousarray(key), categorize=False)
+
+
+def _owner(mixed: np.ndarray) -> Tensor:
+    """The process whose share of all hashes, one after the other, has this one."""
+    world = np.uint64(dist.get_world_size())
+    return torch.from_numpy(((mixed >> np.uint64(33)) * world >> np.uint64(31)).astype(np.int64))
+
+
+def _different(key: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The hashes of all different keys, ascending, the keys, and which of them each is."""
+    mixed, first, which = np.unique(_mixed(key), return_index=True, return_inverse=True)
+    return mixed, key[first], which
+
+
+def _moment(time: np.ndarray, share: float) -> int:
+    """The first moment of the last share of all processes' times."""
+    time = np.sort(time)
+    last = math.ceil(sum(from_all(len(time))) * share - 1e-9)
+    ends = all_of([int(one) for one in time[[0, -1]]] if len(time) else [])
+    low, high = min(x for one in ends for x in one), max(x for one in ends for x in one)
+    while low < high:
+        middle = (low + high + 1) // 2
+        enough = sum(from_all(len(time) - int(np.searchsorted(time, middle)))) >= last
+        low, high = (middle, high) if enough else (low, middle - 1)
+    return low
+
+
+def _number(
+    mixed: np.ndarray, key: np.ndarray, in_train: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Positions of ids; the keys of those that this process numbers; and how many all number.
+
+    Args:
+        mixed: hashes of this process's ids, ascending.
+        key: their keys.
+        in_train: which of them a train pair has; one may come twice. The others' position is -1,
+            unless another process has them in train.
+    """
+    owner = _owner(mixed)
+    both = torch.from_numpy(np.stack([mixed.view(np.int64), key], axis=1))
+    known = torch.from_numpy(np.unique(in_train))
+    mine = to_owners(both[known], owner[known]).numpy()
+    ranked, first = np.unique(mine[:, 0].copy().view(np.uint64), return_index=True)
+    numbers = from_all(len(ranked))
+    start = sum(numbers[: dist.get_rank()])
+
+    def answer(asked: Tensor) -> Tensor:
+        wanted = asked.numpy().view(np.uint64)
+        at = np.searchsorted(ranked, wanted)
+        found = np.append(ranked, ranked[:1])[at] == wanted if len(ranked) else at < 0
+        return torch.from_numpy(np.where(found, at + start, -1))
+
+    return ask_owners(both[:, 0], owner, answer).numpy(), mine[first, 1], sum(numbers)
