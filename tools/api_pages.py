@@ -30,7 +30,7 @@ GROUPS = {
     "To keep, to share and to show": (
         "saving answers serve checkpoint distributed ledger plotting friends exercises testing"
     ),
-    "What the others stand on": "sparse ranking memory threads progress files checks",
+    "What the others stand on": "sparse ranking memory threads progress files workers checks",
 }
 ROOMS = " ".join(GROUPS.values()).split()
 
