@@ -35,7 +35,7 @@ class UnknownIdError(LookupError):
 
 
 class NoFoldInError(TypeError):
-    """Somebody asked for a newcomer, and the model has no fold-in."""
+    """Somebody asked for a newcomer whom the model cannot fold in."""
 
 
 class Answers:
@@ -110,7 +110,7 @@ class Answers:
 
         Raises:
             UnknownIdError: on an id that is not in the split.
-            NoFoldInError: on a newcomer, where the model has no fold-in.
+            NoFoldInError: on a newcomer whom the model cannot fold in.
         """
         return self._named(self._search(*self._person(person), k))
 
@@ -201,7 +201,10 @@ class Answers:
                 raise NoFoldInError(self._no_folding)
             liked = np.unique([self._place("item", one) for one in given])
             item = torch.from_numpy(liked)
-            return self._folding.vectors(torch.zeros_like(item), item)[0].numpy(), liked
+            try:
+                return self._folding.vectors(torch.zeros_like(item), item)[0].numpy(), liked
+            except ValueError as error:  # iALS's system may be singular
+                raise NoFoldInError(str(error)) from error
         user = self._place("user", given)
         if self._user_emb is None:
             asked = self.model.score(torch.tensor([user]))[0].numpy()
@@ -288,6 +291,17 @@ class StoredAnswers(Answers):
         with suppress(OSError):  # no title is a reason to be silent
             if (ml := movielens_of(split)) is not None:
                 self.titles = ml.items.set_index("item_id")["title"].to_dict()
+
+    def find(self, words: str, k: int) -> list[tuple[Any, float]]:
+        """Items whose title, or id, has all of these words in it, and how much of it they are."""
+        parts = words.casefold().split()
+        names = ((item, str(self.titles.get(item, item)).casefold()) for item in self.items)
+        share = {
+            item: sum(map(len, parts)) / max(len(name), 1)
+            for item, name in names
+            if all(part in name for part in parts)
+        }
+        return sorted(share.items(), key=lambda one: -one[1])[: k if parts else 0]
 
 
 def _row(matrix: Any, number: int) -> np.ndarray:

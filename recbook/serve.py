@@ -26,8 +26,6 @@ __all__ = ["application", "run"]
 LARGEST_BODY = 2**16  # bytes
 CODES: dict[Any, int] = {RequestValidationError: 422, UnknownIdError: 404, NoFoldInError: 409}
 
-
-# JSON has one kind of number: 10.0 is 10.
 _as_int = BeforeValidator(lambda n: int(n) if isinstance(n, float) and n.is_integer() else n)
 Whole = Annotated[StrictInt, _as_int]
 Id = Whole | StrictStr
@@ -35,8 +33,9 @@ Liked = Annotated[list[Id], Field(min_length=1, max_length=500, examples=[[50, 1
 Members = Annotated[list[Id | Liked], Field(min_length=1, max_length=20, examples=[[42, [50]]])]
 User = Annotated[str, Query(description="an id of a user", examples=["42"])]
 Item = Annotated[str, Query(description="an id of an item", examples=["50"])]
-Length = Annotated[int, Query(ge=1, le=100, description="how many, where there are as many")]
-Number = Annotated[Whole, Field(ge=1, le=100, description="how many, where there are as many")]
+Words = Annotated[str, Query(min_length=1, max_length=200, examples=["star wars"])]
+Length = Annotated[int, Query(ge=1, le=100, description="how many at most")]
+Number = Annotated[StrictInt, Field(ge=1, le=100, description="how many at most"), _as_int]
 
 
 class _Newcomer(BaseModel, extra="forbid", strict=True):
@@ -150,6 +149,11 @@ def application(newest: NewestFile) -> FastAPI:
     async def group(asked: _Group) -> _Rows:
         """One list for several people, without what any of them has seen."""
         return answer("group", asked.members, asked.rule, asked.k)
+
+    @app.get("/find", response_model_exclude_none=True)
+    async def find(words: Words, k: Length = 10) -> _Rows:
+        """Items with these words in their title, or their id; the score is their share of it."""
+        return answer("find", words, k)
 
     @app.get("/similar", response_model_exclude_none=True)
     async def similar(item: Item, k: Length = 10) -> _Rows:

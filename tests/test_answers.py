@@ -14,7 +14,8 @@ from recbook import save
 from recbook.answers import RULES, Answers, NoFoldInError, StoredAnswers, UnknownIdError
 from recbook.data import Interactions, Split
 from recbook.files import NewestFile
-from recbook.models import EASE, IALS, ItemKNN, LightGCN, Popularity, PureSVD
+from recbook.folding import FoldIn
+from recbook.models import EASE, IALS, SLIM, ItemKNN, LightGCN, Popularity, PureSVD
 from recbook.training import train
 
 
@@ -82,7 +83,8 @@ def test_nothing_is_listed_for_who_is_unknown_or_likes_all_alike() -> None:
 
 def test_a_newcomer_gets_what_a_user_with_the_same_items_gets(split: Split) -> None:
     whole = Split(split.train, user_ids=split.user_ids, item_ids=split.item_ids)
-    for model in (EASE().fit(split.train), PureSVD(8).fit(split.train)):
+    makers = EASE(), PureSVD(8), ItemKNN(5), SLIM(0.1, 5), IALS(4, num_sweeps=200)
+    for model in (maker.fit(split.train) for maker in makers):
         answers = Answers(model, whole)
         for user in (0, 7, 20):
             own = split.train.item[split.train.user == user]
@@ -93,12 +95,19 @@ def test_a_newcomer_gets_what_a_user_with_the_same_items_gets(split: Split) -> N
             assert answers.folds_in
 
 
-def test_who_cannot_be_folded_in_is_told(split: Split) -> None:
+def test_who_cannot_be_folded_in_is_told(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     for model in (Popularity().fit(split.train), net(split, 0)):
         answers = Answers(model, split)
         assert not answers.folds_in
         with pytest.raises(NoFoldInError, match="expected"):
             answers.recommend(["a1"], 3)
+
+    def singular(*_: Any) -> None:
+        raise ValueError("a system is singular in floats, expected a larger reg")
+
+    monkeypatch.setattr(FoldIn, "vectors", singular)
+    with pytest.raises(NoFoldInError, match="a larger reg"):
+        Answers(IALS(4).fit(split.train), split).recommend(["a1"], 3)
 
 
 @pytest.mark.parametrize("ask", ["recommend", "similar", "why_user", "why_item", "liked", "group"])
@@ -186,6 +195,7 @@ def test_what_a_file_answers(split: Split, tmp_path: Path) -> None:
     model = PureSVD(8).fit(split.train)
     stored = StoredAnswers(save(model, split, tmp_path / "model.safetensors"))
     assert stored.kind == "PureSVD" and not stored.titles
+    assert stored.find("A7", 3) == [("a7", 1.0)] and len(stored.find("a", 100)) == 30
     assert stored.recommend("p1", 5) == Answers(model, split).recommend("p1", 5)
 
 
@@ -193,6 +203,10 @@ def test_films_have_titles(tmp_path: Path, original: Split) -> None:
     model = Popularity().fit(original.train)
     stored = StoredAnswers(save(model, original, tmp_path / "films.safetensors"))
     assert stored.titles[stored.recommend(914, 1)[0][0]] == "Star Wars"
+    found = [(stored.titles[item], share) for item, share in stored.find("wars STAR", 9)]
+    assert found == [("Star Wars", 8 / 9)]
+    assert [stored.titles[item] for item, _ in stored.find("trek first", 2)] != []
+    assert stored.find(" ", 9) == [] == stored.find("no such film", 9)
 
 
 def test_the_newest_whole_file_is_followed(tmp_path: Path) -> None:

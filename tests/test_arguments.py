@@ -1041,6 +1041,9 @@ ENTRIES: dict[str, Entry] = {
         num_sweeps=(value(2), count()),
         seed=(value(0), seed),
     ),
+    "IALS.solve_for": entry(
+        method(lambda: IALS(2).fit(toy()), "solve_for"), liked=(toy, part(None))
+    ),
     # training and tuning
     "train": entry(
         train,
@@ -1210,6 +1213,8 @@ EXEMPT = {
     "Interactions": "a record: from_pairs is the door, and checks; the package makes its own",
     "FoldIn.vectors": "given positions by fold_in and Answers, which check",
     "NewestFile.followed": "given seconds by the service",
+    "keep_working": "given its workers by the service: test_workers",
+    "StoredAnswers.find": "asked by the service, which checks: test_serve",
     "Answers.recommend": "asked by the service, which checks: test_serve",
     "Answers.group": "asked by the service, which checks: test_serve",
     "Answers.similar": "asked by the service, which checks: test_serve",

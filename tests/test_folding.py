@@ -9,7 +9,7 @@ from torch.testing import assert_close
 from recbook.data import Interactions, Split
 from recbook.folding import fold_in
 from recbook.graph import train_adjacency
-from recbook.models import EASE, LightGCN, Popularity, PureSVD
+from recbook.models import EASE, IALS, SLIM, ItemKNN, LightGCN, Popularity, PureSVD
 from recbook.training import train
 
 
@@ -19,7 +19,9 @@ def trained(part: Interactions, num_layers: int = 2, cosine: bool = True) -> Lig
     return net
 
 
-@pytest.mark.parametrize("model", [EASE(reg=1), PureSVD(embedding_dim=2)])
+@pytest.mark.parametrize(
+    "model", [EASE(reg=1), PureSVD(embedding_dim=2), SLIM(l1=0.1, l2=1), ItemKNN(num_neighbors=2)]
+)
 def test_it_is_exact_for_users_of_train(model: Any, toy: Interactions) -> None:
     model.fit(toy)
     assert_close(fold_in(model, toy), model.score(torch.arange(3)))
@@ -30,6 +32,20 @@ def test_a_newcomer_by_hand(toy: Interactions) -> None:
     score = fold_in(model, Interactions.from_pairs([0, 0], [0, 2], 2, 4))
     assert_close(score[0], model.weight[0] + model.weight[2])
     assert not score[1].any()
+
+
+def test_ials_solves_for_a_newcomer(toy: Interactions) -> None:
+    """By the formula, densely; and a user of train has converged to what a newcomer gets."""
+    model = IALS(3, alpha0=0.3, reg=0.02, nu=0.5).fit(toy)
+    E, liked = model.item_emb.double(), torch.tensor([0, 2])
+    penalty = 0.02 * (2 + 0.3 * len(E)) ** 0.5 * torch.eye(3)
+    system = E[liked].T @ E[liked] + 0.3 * E.T @ E + penalty
+    expected = E @ torch.linalg.solve(system, E[liked].sum(0))
+    score = fold_in(model, Interactions.from_pairs([0, 0], liked, 2, len(E)))
+    assert_close(score[0].double(), expected, atol=1e-5, rtol=1e-4)
+    assert not score[1].any()
+    settled = IALS(2, alpha0=0.3, reg=0.02, nu=0.5, num_sweeps=500).fit(toy)
+    assert_close(fold_in(settled, toy), settled.score(torch.arange(3)), atol=1e-4, rtol=1e-3)
 
 
 @pytest.mark.parametrize("num_layers", [1, 3])
@@ -54,7 +70,9 @@ def test_an_item_of_nobody_adds_its_layer_0() -> None:
 
 
 def test_what_it_refuses(toy: Interactions) -> None:
-    with pytest.raises(TypeError, match="expected PureSVD or EASE or LightGCN"):
+    with pytest.raises(
+        TypeError, match="expected PureSVD or EASE or SLIM or ItemKNN or IALS or LightGCN"
+    ):
         fold_in(Popularity().fit(toy), toy)  # type: ignore[arg-type]
     with pytest.raises(RuntimeError, match="knows no train part"):
         fold_in(EASE(), toy)

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -45,9 +46,9 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save(model, SPLIT, tmp_path_factory.mktemp("served") / "model.safetensors")
 
 
-@pytest.fixture(scope="module")
-def address(path: Path) -> Iterator[str]:
-    """Where the application answers, in a thread of this process."""
+@contextmanager
+def served(path: Path) -> Iterator[str]:
+    """Where the application answers from a file, in a thread of this process."""
     newest = NewestFile(path, StoredAnswers)
     server = uvicorn.Server(uvicorn.Config(application(newest), log_level="error"))
     with newest.followed(0.02), socket.create_server(("127.0.0.1", 0)) as door:
@@ -57,6 +58,12 @@ def address(path: Path) -> Iterator[str]:
         server.should_exit = True
         thread.join(30)
         assert not thread.is_alive()
+
+
+@pytest.fixture(scope="module")
+def address(path: Path) -> Iterator[str]:
+    with served(path) as address:
+        yield address
 
 
 @pytest.fixture
@@ -86,6 +93,7 @@ def test_each_question_has_its_answer(client: httpx.Client, path: Path) -> None:
     assert pairs(client.get("/similar", params={"item": "a4"})) == ours.similar("a4", 10)
     reasons = client.get("/why", params={"user": "p3", "item": "a4", "k": 2}).json()["items"]
     assert [tuple(row.values()) for row in reasons] == ours.why("p3", "a4", 2) != []
+    assert pairs(client.get("/find", params={"words": "A2", "k": 2})) == [("a2", 1), ("a20", 2 / 3)]
 
 
 def test_what_has_been_seen_is_not_shown(client: httpx.Client) -> None:
@@ -204,8 +212,8 @@ def test_the_description_has_examples(client: httpx.Client) -> None:
 def test_the_page_asks_what_the_service_answers(client: httpx.Client) -> None:
     page = client.get("/")
     assert page.headers["content-type"].startswith("text/html") and "<h1>" in page.text
-    for path in ("recommend", "group", "similar", "why", "health"):
-        assert re.search(rf"[\"`]{path}[\"`?]", page.text)
+    for path in ("recommend", "group", "similar", "find", "why", "health"):
+        assert f'"{path}"' in page.text
     assert "://" not in page.text  # nothing is loaded from elsewhere
 
 
@@ -215,7 +223,7 @@ def test_a_model_without_fold_in_says_so(path: Path, client: httpx.Client) -> No
     save(Popularity().fit(SPLIT.train), SPLIT, path)
     wait_until(lambda: client.get("/health").json()["kind"] == "Popularity")
     answer = client.post("/recommend", json={"liked": ["a1"]})
-    assert answer.status_code == 409 and "expected PureSVD or EASE" in answer.json()["detail"]
+    assert answer.status_code == 409 and "expected PureSVD or EASE or" in answer.json()["detail"]
     (path.parent / "new").write_bytes(before[:1000])
     (path.parent / "new").rename(path)
     wait_until(lambda: client.get("/health").json()["problem"] is not None)

@@ -138,6 +138,20 @@ class IALS(BaseRecommender):
             solved[rows] = (scaled.mT @ found if few else found)[:, :, 0]
         return solved @ basis.T
 
+    def solve_for(self, liked: Interactions) -> Tensor:
+        """The best embeddings of users with these items, the items' held, shape ``(n, dim)``.
+
+        Args:
+            liked: of users numbered anew, with the model's items.
+
+        Raises:
+            RuntimeError: before ``fit``.
+            ValueError: on other items, or where a system is singular in floats.
+        """
+        self.positions([])  # raises where nothing is fitted
+        check_part("liked", liked, num_items=self.num_items)
+        return self._solve(_blocks(liked, self.embedding_dim), liked.user_degree, self.item_emb)
+
     def score(self, users: Tensor) -> Tensor:
         """Dot products with all items, shape ``(len(users), num_items)``.
 
