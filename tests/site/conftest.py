@@ -9,6 +9,7 @@ import pytest
 from tools.browser import CHROMIUM, chromium
 
 SITE = Path(__file__).parents[2] / "_build" / "html"
+HERE = "http://127.0.0.1:"  # where a test answers itself
 Page = Any  # Playwright's, which may be missing
 Visit = Callable[..., Page]
 
@@ -31,7 +32,13 @@ def width(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture
-def visit(browser: Any, width: int) -> Iterator[Visit]:
+def loaded() -> set[str]:
+    """The addresses of all that pages load."""
+    return set()
+
+
+@pytest.fixture
+def visit(browser: Any, width: int, loaded: set[str]) -> Iterator[Visit]:
     """Open a page of the site, or at an address of this machine.
 
     Afterwards nothing failed, came from outside, or is wider than the screen.
@@ -46,10 +53,8 @@ def visit(browser: Any, width: int) -> Iterator[Visit]:
         page.on("dialog", lambda dialog: (faults.append(dialog.message), dialog.dismiss()))
         if settings.get("java_script_enabled", True):  # without, scripts are given up half-way
             page.on("requestfailed", lambda one: faults.append(f"failed: {one.url}"))
-        served = name.startswith("http://127.0.0.1:")
-        inside = name if served else ("file:", "data:", "blob:")
-        page.on("request", lambda one: one.url.startswith(inside) or faults.append(one.url))
-        page.goto(name if served else (SITE / f"{name}.html").as_uri())
+        page.on("request", lambda one: loaded.add(one.url))
+        page.goto(name if name.startswith(HERE) else (SITE / f"{name}.html").as_uri())
         return page
 
     yield open_page
@@ -59,7 +64,11 @@ def visit(browser: Any, width: int) -> Iterator[Visit]:
             if wide > page.viewport_size["width"]:
                 faults.append(f"{page.url} is {wide} wide")
         context.close()
-    assert faults == []
+    assert [*faults, *filter(is_outside, loaded)] == []
+
+
+def is_outside(address: str) -> bool:
+    return not address.startswith(("file:", "data:", "blob:", HERE))
 
 
 def tab_to(page: Page, selector: str) -> None:

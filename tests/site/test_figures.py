@@ -32,10 +32,8 @@ def test_pictures_are_as_wide_as_a_phone(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("width", [1280])
-def test_pictures_follow_the_theme(visit: Visit) -> None:
-    page, loaded = visit("search", color_scheme="dark"), list[str]()
-    page.on("request", lambda one: loaded.append(one.url))
-    page.goto((SITE / "book/07_lightgcn.html").as_uri())
+def test_pictures_follow_the_theme(visit: Visit, loaded: set[str]) -> None:
+    page = visit("book/07_lightgcn", color_scheme="dark")
     page.evaluate("document.querySelector('.only-dark').scrollIntoView()")
     page.wait_for_function("document.querySelector('.only-dark').naturalWidth")
     pictures = page.evaluate(SEEN)
