@@ -129,6 +129,7 @@ bench: $(STAMP)  ## compare speeds and memory on an idle machine, and store the 
 	$(PY) -m benchmarks.growth
 	$(PY) -m benchmarks.floor
 	$(PY) -m benchmarks.distributed
+	$(PY) -m benchmarks.reading
 	$(PY) -m benchmarks.threads
 	$(PY) -m benchmarks.moves
 	$(PY) -m tools.benchmarks_page

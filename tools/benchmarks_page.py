@@ -89,7 +89,18 @@ SHARDS = (
     "`recbook.distributed` trains LightGCN with its rows, its edges and Adam's state "
     "divided among processes: {what}. Memory is the largest peak of a process, above "
     "what its imports take. Where there are fewer cores than processes, the times say "
-    "what one process more costs, not what it gains.\n"
+    "what one process more costs, not what it gains. *Received* is what comes to a process in a "
+    "step, counted, and measured on a network that carries nothing else; *cut by rows* is what "
+    "(20.2) of [chapter 20](20_several_machines.ipynb) counts for the other cut.\n"
+)
+READING = (
+    "A log in pieces on disk is read, its ids are numbered, and a few steps of the sampled softmax "
+    "are taken: {what}. There are {users:,} users, {items:,} items and {pairs:,} different pairs "
+    "to train on. Memory is the peak of a process by then, above what its imports take. The "
+    "arithmetic counts what has to be held, as chapters [12](12_scale.ipynb) and "
+    "[20](20_several_machines.ipynb) do: of each row two keys and their order; of each pair its "
+    "entries both ways and itself; seven tables of a process's rows and two of the copied side. "
+    "What the peak has on top is what sorting and sending need for a while.\n"
 )
 ALT = (
     "Above: each model's seconds of training, from the fastest to the slowest, with "
@@ -100,8 +111,8 @@ ALT = (
 
 def page() -> str:
     """The whole page."""
-    names = ("peers", "growth", "floor", "distributed")
-    peers, growth, reads, shards = (result(name) for name in names)
+    names = ("peers", "growth", "floor", "distributed", "reading")
+    peers, growth, reads, shards, log = (result(name) for name in names)
     first = peers["epochs to the published recall"]
     parts = [HEAD, f"![{ALT}](benchmarks.png)\n", "## Side by side\n"]
     trial = [TRIAL.format(**peers)] if peers["trial_of_epochs"] else []
@@ -114,6 +125,7 @@ def page() -> str:
     parts += ["## A product beside a read\n", run_on(reads), READS, *beside_reads(reads)]
     parts += ["## Several processes\n", run_on(shards), SHARDS.format(**shards)]
     parts += [*processes(shards)]
+    parts += ["## A log of your own\n", run_on(log), READING.format(**log), *phases(log)]
     return "\n".join(parts)
 
 
@@ -218,11 +230,23 @@ def beside_reads(reads: dict[str, Any]) -> Iterator[str]:
 
 
 def processes(shards: dict[str, Any]) -> Iterator[str]:
-    """Edges, memory and time with each number of processes."""
-    yield from header("Processes", "edges a process", "memory, MiB", "s a step")
+    """Edges, memory, time and bytes with each number of processes."""
+    heads = ("received, MiB a step", "measured", "cut by rows")
+    yield from header("Processes", "edges a process", "memory, MiB", "s a step", *heads)
     for number_of, one in shards["processes"].items():
         edges, memory = max(one["edges a process"]), max(one["peak MiB a process"])
-        yield row(number_of, f"{edges:,}", memory, number(one["seconds a step"]))
+        sent = (one[key] for key in ("MiB received a step, counted", "measured", "cut by rows"))
+        seconds, came = number(one["seconds a step"]), ("" if x is None else x for x in sent)
+        yield row(number_of, f"{edges:,}", memory, seconds, *came)
+    yield ""
+
+
+def phases(log: dict[str, Any]) -> Iterator[str]:
+    """A process's memory beside the arithmetic, after each phase."""
+    yield from header("After", "memory, MiB", "arithmetic, MiB", "s since the start")
+    for what, one in log["phases"].items():
+        seconds = number(one["seconds since the start"])
+        yield row(what, max(one["peak MiB a process"]), one["arithmetic, MiB"], seconds)
 
 
 def number(value: float) -> str:

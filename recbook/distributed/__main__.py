@@ -25,7 +25,8 @@ EXAMPLE = """example:
       --user-id visitor --item-id page --out pages.safetensors
   recbook recommend pages.safetensors --user ann
 """
-FAULTS = (ValueError, TypeError, OSError, RuntimeError, ImportError, MemoryError, ArithmeticError)
+SHARED = (ValueError, TypeError, ImportError, ArithmeticError)  # all have them: the first says it
+FAULTS = (*SHARED, OSError, RuntimeError, MemoryError)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -65,9 +66,7 @@ def main() -> None:
         device = join_processes(given.timeout)
         run(given, device)
     except FAULTS as error:
-        # An error of one process alone is raised in all: it is said once.
-        alone = isinstance(error, ConnectionError) or not dist.is_initialized()
-        if alone or dist.get_rank() == 0:
+        if not (isinstance(error, SHARED) and dist.is_initialized() and dist.get_rank() > 0):
             print(f"recbook.distributed: {error}", file=sys.stderr, flush=True)
         sys.exit(1)
     dist.destroy_process_group()

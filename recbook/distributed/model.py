@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from recbook.checks import check_count, check_kind, check_number, check_seed
-from recbook.distributed.processes import begin, from_all, processes_here
+from recbook.distributed.processes import begin, from_all, processes_here, together
 from recbook.distributed.shard import ADVICE, Shard
 from recbook.losses import bpr_loss
 from recbook.memory import check_memory
@@ -54,16 +54,13 @@ class ShardedLightGCN(nn.Module):
         check_kind("cosine", cosine, bool)
         self.shard, self.num_layers, self.std, self.cosine = shard, num_layers, std, cosine
         num_rows = shard.own_users + shard.own_items
-        check_memory(
-            {
-                "embeddings, gradient and Adam's two moments": (num_rows, embedding_dim, 4, 4),
-                "layers: the last, the next, their sum": (num_rows, embedding_dim, 3, 4),
-                "the copied side: the last layer, its sums": (shard.copied, embedding_dim, 2, 4),
-            },
-            ADVICE,
-            shard.device,
-            share=1 if shard.device.type == "cuda" else processes_here(),
-        )
+        needed = {
+            "embeddings, gradient and Adam's two moments": (num_rows, embedding_dim, 4, 4),
+            "layers: the last, the next, their sum": (num_rows, embedding_dim, 3, 4),
+            "the copied side: the last layer, its sums": (shard.copied, embedding_dim, 2, 4),
+        }
+        here = 1 if shard.device.type == "cuda" else processes_here()
+        together(lambda: check_memory(needed, ADVICE, shard.device, here))
         self.weight = nn.Parameter(torch.empty(num_rows, embedding_dim, device=shard.device))
         self.reset_parameters()
 
@@ -117,7 +114,7 @@ class ShardedSampler:
         check_kind("shard", shard, Shard)
         check_kind("pairs", pairs, bool)
         self.shard, self.rows = shard, 1 if pairs else 3
-        self.own = None if pairs else TripletSampler(shard.train)
+        self.own = None if pairs else together(lambda: TripletSampler(shard.train))
         self.indptr, self.items = shard.train.by_user
         active = from_all(len(shard.train) if self.own is None else len(self.own.users))
         self.num_active, self.before = sum(active), sum(active[: shard.rank])

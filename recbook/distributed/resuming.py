@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +95,8 @@ class Checkpoints:
         """Epoch and number of processes of the newest files; processes take turns in looking."""
         found = {}
         for file in self.folder.glob("process-*.pt"):
-            process = int(file.stem.removeprefix("process-"))
-            if process % self.shard.world == self.shard.rank:
+            process = int(re.sub(r"\D", "", file.stem) or 0)
+            if file == self.file(process) and process % self.shard.world == self.shard.rank:
                 state = checkpoints.read(file, self.identity)
                 assert state is not None
                 found[process] = len(state["rows"]), state["processes"]

@@ -17,6 +17,7 @@ from recbook.distributed.processes import (
     processes_here,
     reduce_scatter,
     to_owners,
+    together,
 )
 from recbook.memory import check_memory
 from recbook.sparse import sparse_product, sparse_rows
@@ -72,11 +73,8 @@ class Shard:
         self.own_items = min(self.item_block, self.num_items - self.rank * self.item_block)
         self.users_divided = self.num_users >= self.num_items
         self.num_pairs = sum(from_all(len(share)))
-        check_memory(
-            {"sorting its edges": (2 * self.num_pairs // self.world, 80)},
-            ADVICE,
-            share=processes_here(),
-        )
+        needed = {"sorting its edges": (2 * self.num_pairs // self.world, 80)}
+        together(lambda: check_memory(needed, ADVICE, share=processes_here()))
         self.train = self.own_part(share)
         if self.users_divided:
             large, small = self.train.user, self.train.item
@@ -105,7 +103,7 @@ class Shard:
         own_degree = torch.bincount(large, minlength=own)
         self.degree, self.own_degree = degree, own_degree  # of the copied, of its own divided
         edge = (large * copied + small).sort().values
-        if (edge[1:] == edge[:-1]).any():
+        if sum(from_all(int((edge[1:] == edge[:-1]).sum()))):
             raise ValueError(
                 "got the same pair twice; drop duplicates first, and let each pair be read by one "
                 "process"
