@@ -9,9 +9,11 @@ from functools import cached_property, partial
 import pandas as pd
 
 from recbook.data import (
+    Articles,
     MovieLens,
     Split,
     load_citeulike,
+    load_citeulike_articles,
     load_gowalla,
     load_movielens_100k,
     random_split,
@@ -35,9 +37,11 @@ class Plan:
     Args:
         load_movielens: returns the ratings and the films.
         load_citeulike: returns who keeps which article.
+        load_articles: returns their tags and citations.
         load_gowalla: returns the papers' split.
         load_pairs: returns what random splits are of; None takes MovieLens' liked films.
         seeds: of trainings and, where an experiment goes over random splits, of these.
+        most_named: how many items a newcomer can name.
         max_epochs: no training is longer, whatever its protocol says.
         shrink: is handed each family before its settings are tried; a test takes most of them away.
         device: where Gowalla's models are trained; None is the processor.
@@ -45,9 +49,11 @@ class Plan:
 
     load_movielens: Callable[[], MovieLens] = load_movielens_100k
     load_citeulike: Callable[[], pd.DataFrame] = load_citeulike
+    load_articles: Callable[[], Articles] = load_citeulike_articles
     load_gowalla: Callable[[], Split] = load_gowalla
     load_pairs: Callable[[], pd.DataFrame] | None = None
     seeds: Sequence[int] = (0, 1, 2, 3, 4)
+    most_named: int = 20
     max_epochs: int = 150
     shrink: Callable[[Family], Family] | None = None
     device: str | None = None

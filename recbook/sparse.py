@@ -19,6 +19,7 @@ from recbook.checks import INT32_MAX, check_count, check_kind, check_tensor
 
 __all__ = [
     "check_csr",
+    "constant_product",
     "inv_sqrt",
     "largest_singular",
     "row_entries",
@@ -160,6 +161,47 @@ def sparse_product(matrix: Tensor, x: Tensor) -> Tensor:
         per_sample_weights=matrix.values(),
         include_last_offset=True,
     )
+
+
+def constant_product(matrix: Tensor, x: Tensor) -> Tensor:
+    r""":func:`sparse_product` with a gradient, :math:`M^\top G`, for a matrix that stays as it is.
+
+    PyTorch would sort the matrix's entries at every backward; here its transpose is made once.
+
+    Args:
+        matrix: sparse CSR, shape ``(n, m)``; it is treated as a constant.
+        x: shape ``(m, embedding_dim)``.
+
+    Returns:
+        Shape ``(n, embedding_dim)``.
+
+    Raises:
+        TypeError, ValueError: as :func:`sparse_product`.
+
+    >>> x = torch.ones(2, 1, requires_grad=True)
+    >>> matrix = sparse_rows(*torch.tensor([[0, 0], [0, 1]]), torch.tensor([3.0, 4.0]), size=(1, 2))
+    >>> constant_product(matrix, x).sum().backward()
+    >>> x.grad.flatten().tolist()
+    [3.0, 4.0]
+    """
+    check_csr("matrix", matrix)
+    check_tensor("x", x, matrix.shape[1], "embedding_dim", hint="a row for each column of matrix")
+    return _ConstantProduct.apply(matrix, x)
+
+
+class _ConstantProduct(torch.autograd.Function):
+    """See :func:`constant_product`."""
+
+    @staticmethod
+    def forward(ctx: Any, matrix: Tensor, x: Tensor) -> Tensor:
+        ctx.matrix = matrix
+        return sparse_product(matrix, x.detach())
+
+    @staticmethod
+    def backward(ctx: Any, *grad: Tensor) -> tuple[None, Tensor]:
+        if not hasattr(ctx.matrix, "turned"):
+            ctx.matrix.turned = ctx.matrix.t().to_sparse_csr()
+        return None, sparse_product(ctx.matrix.turned, grad[0])
 
 
 def inv_sqrt(degree: Tensor) -> np.ndarray:

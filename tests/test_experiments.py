@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.sparse import csr_array
 
 from experiments import __main__ as command
 from experiments import writing
@@ -20,7 +21,7 @@ from experiments.over_time import keep_unknown
 from experiments.plan import Plan
 from experiments.runs import Runs
 from recbook import ledger
-from recbook.data import Interactions, MovieLens, Split, global_time_split, random_split
+from recbook.data import Articles, Interactions, MovieLens, Split, global_time_split, random_split
 from recbook.graph import train_adjacency
 from recbook.models import LightGCN
 from recbook.tuning import FAMILIES, Family, Range, Settings
@@ -51,14 +52,18 @@ def tiny() -> Plan:
     rows = {"user_id": user + 1, "item_id": film + 1, "rating": rng.integers(2, 6, len(user))}
     ratings = pd.DataFrame(rows | {"timestamp": 86400 * day})
     genres = [["Action", "Comedy", "Action Drama"][number % 3] for number in range(100)]
-    films = {"item_id": range(1, 101), "title": "a film", "genres": genres}
-    data = MovieLens(ratings, items=pd.DataFrame(films), users=pd.DataFrame(), folder=Path())
+    films = {"item_id": range(1, 101), "title": "a film", "genres": genres, "year": 1995}
+    people = {"user_id": range(1, 91), "age": 30, "gender": ["F", "M"] * 45, "occupation": "other"}
+    data = MovieLens(ratings, pd.DataFrame(films), pd.DataFrame(people), folder=Path())
+    links = csr_array(rng.random((101, 101)) < 0.1)
     pairs = ratings[["user_id", "item_id"]]
     return Plan(
         load_movielens=lambda: data,
         load_citeulike=lambda: pairs,
+        load_articles=lambda: Articles(links.astype(float), np.empty(101), links.astype(float)),
         load_gowalla=lambda: random_split(ratings),
         seeds=[0, 1],
+        most_named=5,
         max_epochs=2,
         shrink=first_setting,
     )

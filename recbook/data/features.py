@@ -87,21 +87,24 @@ def weigh_rare(features: Any, least: int = 1) -> csr_array:
     return csr_array(diags_array(1 / np.where(length > 0, length, 1)) @ matrix)
 
 
-def check_features(name: str, value: Any, rows: int | None = None) -> csr_array:
+def check_features(
+    name: str, value: Any, rows: int | None = None, columns: int | None = None
+) -> csr_array:
     """A feature matrix, sparse and in doubles, a row an item or a user.
 
     Args:
         name: what it is, for the message.
         value: a SciPy sparse matrix, or a two-dimensional array or tensor of numbers.
         rows: how many rows it is to have; None for any number.
+        columns: how many columns, likewise.
 
     Raises:
         TypeError: on what is no table of numbers.
-        ValueError: on another number of dimensions or rows, or a number that is not finite.
+        ValueError: on another shape, or a number that is not finite.
 
     >>> check_features("item_features", np.eye(2), rows=3)
     Traceback (most recent call last):
-    ValueError: item_features: got shape (2, 2), expected 3 rows: one for each position
+    ValueError: item_features: got shape (2, 2), expected (3, any): a row for each position
     """
     if isinstance(value, Tensor) and value.layout == torch.strided:
         value = value.detach().cpu().numpy()
@@ -110,10 +113,13 @@ def check_features(name: str, value: Any, rows: int | None = None) -> csr_array:
             f"{name}: got {type(value).__name__}, expected a table of numbers, sparse or dense, "
             "e.g. of one_hot"
         )
-    if value.ndim != 2 or rows not in (None, value.shape[0]):
-        number = "" if rows is None else f"{rows} "
+    expected = ("any" if rows is None else rows, "any" if columns is None else columns)
+    if value.ndim != 2 or any(
+        there not in ("any", size) for there, size in zip(expected, value.shape, strict=True)
+    ):
         raise ValueError(
-            f"{name}: got shape {value.shape}, expected {number}rows: one for each position"
+            f"{name}: got shape {value.shape}, expected ({expected[0]}, {expected[1]}): a row for "
+            "each position"
         )
     matrix = csr_array(value).astype(float)
     matrix.sum_duplicates()

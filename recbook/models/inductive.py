@@ -10,12 +10,19 @@ import torch.nn.functional as F
 from scipy.sparse import csr_array, hstack
 from torch import Tensor
 
-from recbook.checks import check_count, check_kind, check_number, check_seed, check_share
+from recbook.checks import (
+    check_count,
+    check_kind,
+    check_number,
+    check_seed,
+    check_share,
+    check_tensor,
+)
 from recbook.data import Interactions, check_features, check_part
 from recbook.losses import softmax_loss_in_blocks
 from recbook.models.base import BaseRecommender
 from recbook.progress import progress
-from recbook.sparse import sparse_product, sparse_rows
+from recbook.sparse import constant_product, sparse_rows
 
 __all__ = ["GraphSAGE", "mean_of_neighbors", "sage_layer"]
 
@@ -44,6 +51,8 @@ def mean_of_neighbors(row: Tensor, column: Tensor, size: tuple[int, int]) -> Ten
     tensor([[0.5000, 0.5000, 0.0000],
             [0.0000, 0.0000, 1.0000]])
     """
+    check_tensor("row", row, "E", of="positions")
+    check_tensor("column", column, len(row), of="positions")
     order = torch.argsort(row * size[1] + column)
     row, column = row[order], column[order]
     share = 1 / torch.bincount(row, minlength=size[0])
@@ -69,6 +78,10 @@ def sage_layer(own: Tensor, own_weight: Tensor, *messages: tuple[Tensor, Tensor,
     Returns:
         Shape ``(n, d')``.
 
+    Raises:
+        TypeError: on what are no tensors of floats, or no sparse matrix.
+        ValueError: on shapes that do not fit.
+
     Reference: Hamilton, Ying and Leskovec, Inductive Representation Learning on Large Graphs,
     NeurIPS 2017, algorithm 1 with the mean; there the two are concatenated before one map, which is
     the same.
@@ -78,8 +91,13 @@ def sage_layer(own: Tensor, own_weight: Tensor, *messages: tuple[Tensor, Tensor,
     >>> sage_layer(torch.tensor([[10.0]]), weight, (means, neighbors, 2 * weight))  # 10 + 2 * 2
     tensor([[14.]])
     """
-    mapped = (sparse_product(means, x @ weight) for means, x, weight in messages)
-    return sum(mapped, own @ own_weight)
+    check_tensor("own", own, "n", "d")
+    result = own @ check_tensor("own_weight", own_weight, own.shape[1], "d'")
+    for means, x, weight in messages:
+        check_tensor("x", x, "m", "d")
+        check_tensor("weight", weight, x.shape[1], result.shape[1])
+        result = result + constant_product(means, x @ weight)
+    return result
 
 
 class GraphSAGE(BaseRecommender):
@@ -92,10 +110,9 @@ class GraphSAGE(BaseRecommender):
     .. math:: h_i = P x_i + e_i, \qquad
               h_u = Q x_u + \frac{1}{|\mathcal{N}_u|} \sum_{i \in \mathcal{N}_u} (P' x_i + e'_i)
 
-    and each further layer is :func:`sage_layer` of :math:`\max(h, 0)`: with ``people`` between
-    users and their items in both directions, with ``links`` between items. Scores are cosines of
-    the last layer. Without layers it is a model of two towers, which no graph touches; with layers,
-    but neither ``people`` nor ``links``, these towers have hidden layers.
+    and each further layer is :func:`sage_layer` of the one below: with ``people`` between users and
+    their items in both directions, with ``links`` between items. Scores are cosines of the last
+    layer. Without layers it is a model of two towers, which no graph touches.
 
     Each step of training plays newcomers: it hides a share of the items whole (no pair, no
     :math:`e_i`), and of each user's other pairs a share drawn anew; what is left is the graph. All
@@ -128,7 +145,8 @@ class GraphSAGE(BaseRecommender):
 
     References: Hamilton et al., NeurIPS 2017, for the layers; Volkovs, Yu and Poutanen, DropoutNet:
     Addressing Cold Start in Recommender Systems, NeurIPS 2017, for hiding in training. There is no
-    sampling of neighbours here, and lengths are made 1 after the last layer alone.
+    sampling of neighbours here, nothing between the layers that is not linear, as in LightGCN, and
+    lengths are made 1 after the last alone. Training begins with maps :math:`W_0 = I`.
 
     >>> train = Interactions.from_pairs([0, 0, 1, 1], [0, 1, 2, 3], 3, 5)
     >>> kinds = np.array([[1, 0], [1, 0], [0, 1], [0, 1], [0, 1]])  # item 4 is new
@@ -160,14 +178,9 @@ class GraphSAGE(BaseRecommender):
         if user_features is not None:
             self.user_features = check_features("user_features", user_features)
         if links is not None:
-            self.links = check_features("links", links, num_items)
-            if self.links.shape[1] != num_items:
-                raise ValueError(
-                    f"links: got shape {self.links.shape}, expected {(num_items, num_items)}: "
-                    "as many rows and columns as item_features has rows"
-                )
-        check_kind("people", people, bool)
-        check_kind("table", table, bool)
+            self.links = check_features("links", links, num_items, num_items)
+        for name, value in (("people", people), ("table", table)):
+            check_kind(name, value, bool)
         self.people, self.table = people, table
         self.embedding_dim = check_count("embedding_dim", embedding_dim)
         self.num_layers = check_count("num_layers", num_layers, least=0)
@@ -175,8 +188,7 @@ class GraphSAGE(BaseRecommender):
         self.temperature = check_number("temperature", temperature, above=0)
         self.lr, self.reg = check_number("lr", lr, above=0), check_number("reg", reg, least=0)
         self.steps, self.num_candidates = check_count("steps", steps), num_candidates
-        if num_candidates is not None:
-            check_count("num_candidates", num_candidates)
+        check_count("num_candidates", 1 if num_candidates is None else num_candidates)
         self.seed = check_seed(seed)
 
     def fit(self, train: Interactions) -> GraphSAGE:
@@ -199,10 +211,8 @@ class GraphSAGE(BaseRecommender):
             loss.backward()
             optimizer.step()
             if not loss.isfinite():
-                raise FloatingPointError(
-                    f"the loss is {loss.item()} in step {step + 1} with lr={self.lr}; try a "
-                    "smaller lr"
-                )
+                found = f"the loss is {loss.item()} in step {step + 1} with lr={self.lr}"
+                raise FloatingPointError(f"{found}; try a smaller lr")
         self.weights = {name: weight.detach() for name, weight in self.weights.items()}
         *below, (user, item) = self._layers(*inputs, (train.user, train.item), known)
         self.user_emb, self.item_emb = F.normalize(user), F.normalize(item)
@@ -251,17 +261,16 @@ class GraphSAGE(BaseRecommender):
         weights = {}
         for name, number in rows.items():
             normal = torch.randn(number, dim, generator=generator, dtype=torch.float64)
-            weight = normal.mul_(dim**-0.5 if "layer" in name else 0.1).float()
+            weight = normal.mul_(0.02 if "layer" in name else 0.1).float()
+            if name.startswith(("user, layer", "item, layer")):
+                weight = torch.eye(dim)
             weights[name] = weight.requires_grad_()
         return weights
 
     def _layers(
         self, user_x: Tensor, item_x: Tensor, links: Tensor | None, pairs: Pairs, known: Tensor
     ) -> list[Pairs]:
-        """All layers of users and items, where ``pairs`` are the graph.
-
-        Only items that are ``known`` have rows in the table.
-        """
+        """All layers on a graph of ``pairs``; items that are ``known`` have rows of the table."""
         size = len(user_x), len(item_x)
         of_user = mean_of_neighbors(*pairs, size)
         of_item = mean_of_neighbors(pairs[1], pairs[0], size[::-1])
@@ -281,24 +290,24 @@ class GraphSAGE(BaseRecommender):
 
     def _known_of(self, name: str, x: Tensor, known: Tensor) -> Tensor:
         """Items' features mapped, plus the rows of those that have one."""
-        mapped = sparse_product(x, self.weights[name])
+        mapped = constant_product(x, self.weights[name])
         if not self.table:
             return mapped
         return mapped + known[:, None] * self.weights[f"{name} table"]
 
     def _first_of_users(self, x: Tensor, of_user: Tensor, named: Tensor) -> Tensor:
         """Layer 0 of users: their features, and the mean of what is known of their items."""
-        return sparse_product(x, self.weights["user"]) + sparse_product(of_user, named)
+        return constant_product(x, self.weights["user"]) + constant_product(of_user, named)
 
     def _next(self, side: str, k: int, own: Tensor, *messages: Message) -> Tensor:
         """The layer above layer ``k`` of users or items; kinds without a map send nothing."""
         weights = self.weights
         mapped = [
-            (means, x.relu(), weights[f"{kind}, layer {k + 1}"])
+            (means, x, weights[f"{kind}, layer {k + 1}"])
             for kind, means, x in messages
             if means is not None and f"{kind}, layer {k + 1}" in weights
         ]
-        return sage_layer(own.relu(), weights[f"{side}, layer {k + 1}"], *mapped)
+        return sage_layer(own, weights[f"{side}, layer {k + 1}"], *mapped)
 
     def score(self, users: Tensor) -> Tensor:
         """Cosines with all items, new ones as well, shape ``(len(users), num_items)``.
@@ -354,7 +363,7 @@ class GraphSAGE(BaseRecommender):
         x = _features(_as_built("features", features, self.item_features))
         linked = _as_built("links", links, self.links, len(x))
         means = None if linked is None else _means(linked, self.known_items)
-        item = sparse_product(x, self.weights["item"])
+        item = constant_product(x, self.weights["item"])
         for k in range(self.num_layers):
             item = self._next("item", k, item, ("links", means, self.below[f"items {k}"]))
         return F.normalize(item)
@@ -363,7 +372,7 @@ class GraphSAGE(BaseRecommender):
 def _as_built(
     name: str, given: Any, own: csr_array | None, rows: int | None = None
 ) -> csr_array | None:
-    """Newcomers' features or links, like those that the model was built with."""
+    """Newcomers' features or links, of the form that the model was built with."""
     if (given is None) != (own is None):
         raise ValueError(
             f"{name}: got {'none' if given is None else 'some'} for a model that was built "
@@ -371,12 +380,7 @@ def _as_built(
         )
     if own is None:
         return None
-    matrix = check_features(name, given, rows)
-    if matrix.shape[1] != own.shape[1]:
-        raise ValueError(
-            f"{name}: got {matrix.shape[1]} columns, expected {own.shape[1]}, as the model's have"
-        )
-    return matrix
+    return check_features(name, given, rows, own.shape[1])
 
 
 def _features(matrix: csr_array | None, rows: int = 0) -> Tensor:

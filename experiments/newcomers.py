@@ -1,0 +1,481 @@
+"""Items and users whom nobody has met: do features do, what does a graph add, and for how long?
+
+A tenth of the items and a tenth of the users are hidden whole. New items are ranked among
+themselves for known users; new users, who name up to twenty items, are shown all known ones.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.sparse import csr_array, hstack
+from torch import Tensor
+
+from experiments.models.mapped import mean_over_links, nearest_by_features, ridge
+from experiments.models.user_side import EASEOfUsers
+from experiments.plan import Plan
+from experiments.runs import Runs
+from experiments.summaries import (
+    choice_to_json,
+    comparisons_to_json,
+    intervals_over_users,
+    over_splits,
+    report_from_json,
+    report_to_json,
+    trials_to_json,
+)
+from recbook.data import (
+    Interactions,
+    Newcomers,
+    Split,
+    named_items,
+    newcomer_split,
+    one_hot,
+    to_implicit,
+    weigh_rare,
+)
+from recbook.evaluation import RankingReport, evaluate
+from recbook.folding import FoldIn
+from recbook.models import IALS, GraphSAGE, LightGCN, Popularity
+from recbook.ranking import ScoreTable
+from recbook.stats import compare, compare_splits
+from recbook.training import train as train_model
+from recbook.tuning import Choice, Family, Range, Settings, Space, closed_form, draw
+
+SHARE = 0.1  # of the items, and of the users
+NAMED = (0, 1, 2, 3, 5, 10, 20)  # how many items a new user names
+TASKS = ("items", "users")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One split of one data set: what is known, and the newcomers that are asked about."""
+
+    train: Interactions
+    newcomers: Newcomers
+    item_features: csr_array
+    user_features: csr_array | None
+    links: csr_array
+    most: int
+
+    @property
+    def known(self) -> Tensor:
+        """The items of train."""
+        return torch.nonzero(self.train.item_degree).flatten()
+
+    @property
+    def new(self) -> Tensor:
+        """The new items."""
+        return torch.nonzero(self.newcomers.items.item_degree).flatten()
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a model answers: new items for known users, all items for new users; or None.
+
+    Args:
+        items: scores of shape ``(num_users, len(case.new))``.
+        users: scores of shape ``(named.num_users, num_items)``, of what users name and which they
+            are.
+    """
+
+    items: Tensor | None = None
+    users: Callable[[Interactions, Tensor], Tensor] | None = None
+
+
+def popularity(case: Case, reg: float) -> Fitted:
+    """A new item is as popular as its features say."""
+    degree = case.train.item_degree.float()
+    guess = ridge(case.item_features, case.known, degree[case.known, None], case.new, reg)
+    return Fitted(
+        guess.T.expand(case.train.num_users, -1),
+        lambda named, _: degree.expand(named.num_users, -1),
+    )
+
+
+def neighbors(case: Case, num_neighbors: int) -> Fitted:
+    """Neighbours by features alone: of a new item, and of the items that a new user names."""
+    weight = nearest_by_features(case.item_features, case.known, case.new, num_neighbors)
+    items = torch.from_numpy(case.train.matrix.astype(np.float32)[:, case.known.numpy()] @ weight)
+
+    def users(named: Interactions, _: Tensor) -> Tensor:
+        profile = named.matrix @ case.item_features
+        return torch.from_numpy((profile @ case.item_features.T).toarray())
+
+    return Fitted(items, users)
+
+
+def ease(case: Case, ease_reg: float, reg: float) -> Fitted:
+    """EASE's scores of the items of train, mapped from their features."""
+    model = EASEOfUsers(ease_reg).fit(case.train)
+    score = model.score(torch.arange(case.train.num_users))[:, case.known]
+    return Fitted(ridge(case.item_features, case.known, score.T, case.new, reg).T)
+
+
+def ials(case: Case, reg: float, links: bool = False, **settings: Any) -> Fitted:
+    """iALS's embeddings, mapped from features; with ``links``, from those of linked items too."""
+    model = IALS(reg=settings.pop("ials_reg"), **settings).fit(case.train)
+    features = case.item_features
+    if links:
+        near = mean_over_links(case.links, case.train, model.item_emb)
+        features = csr_array(hstack([features, near]))
+    emb = ridge(features, case.known, model.item_emb[case.known], case.new, reg)
+    return Fitted(model.user_emb @ emb.T)
+
+
+def sage(case: Case, links: bool, **settings: Any) -> Fitted:
+    """The book's model of features and neighbours."""
+    model = GraphSAGE(
+        case.item_features, case.user_features, case.links if links else None, **settings
+    ).fit(case.train)
+
+    def users(named: Interactions, who: Tensor) -> Tensor:
+        features = None if case.user_features is None else case.user_features[who.numpy()]
+        return model.user_vectors(named, features) @ model.item_emb.T
+
+    return Fitted(model.user_emb @ model.item_emb[case.new].T, users)
+
+
+def lightgcn(case: Case, **settings: Any) -> Fitted:
+    """Fold-in; who names nothing is shown what is popular."""
+    size = case.train.num_users, case.train.num_items
+    own = {name: settings.pop(name) for name in ("embedding_dim", "num_layers")}
+    model = LightGCN(*size, **own, cosine=True)
+    train_model(model, Split(case.train), loss="softmax", **settings)
+    folding, degree = FoldIn(model), case.train.item_degree.float()
+
+    def users(named: Interactions, _: Tensor) -> Tensor:
+        vectors = folding.vectors(named.user, named.item, named.num_users)
+        assert folding.items is not None
+        return torch.where(named.user_degree[:, None] > 0, vectors @ folding.items.T, degree)
+
+    return Fitted(users=users)
+
+
+REG = Range(0.3, 300)
+SAGE: Space = {
+    "temperature": Range(0.08, 0.4),
+    "lr": Range(0.003, 0.03),
+    "reg": Range(0.03, 3),
+    "hidden": [0.2, 0.4, 0.6],
+    "table": [True, False],
+}
+IALS_SPACE: Space = {
+    "reg": REG,
+    "embedding_dim": [32, 64, 128],
+    "alpha0": Range(0.02, 0.5),
+    "ials_reg": Range(0.002, 0.1),
+}
+COSINES: Space = {
+    "temperature": Range(0.1, 0.4),
+    "reg": Range(0.03, 1),
+    "lr": Range(0.01, 0.05),
+    "num_layers": [1, 2],
+    "epochs": [25, 50, 75],
+    "embedding_dim": [64],
+}
+TWO_TOWERS, LINKED, ALL = "Two towers", "GraphSAGE, links", "GraphSAGE, links and people"
+MAPPED, MAPPED_LINKS = "iALS, mapped", "iALS, mapped with links"
+FAMILIES: dict[str, tuple[Callable[..., Fitted], Space]] = {
+    "Popularity": (popularity, {"reg": REG}),
+    "Neighbours by features": (neighbors, {"num_neighbors": Range(3, 1000, whole=True)}),
+    "EASE, mapped": (ease, {"reg": REG, "ease_reg": Range(20, 2000)}),
+    MAPPED: (ials, IALS_SPACE),
+    MAPPED_LINKS: (partial(ials, links=True), IALS_SPACE),
+    TWO_TOWERS: (partial(sage, links=False, people=False), SAGE | {"num_layers": [0]}),
+    LINKED: (partial(sage, links=True, people=False), SAGE | {"num_layers": [1, 2]}),
+    ALL: (partial(sage, links=True, people=True), SAGE | {"num_layers": [1, 2]}),
+    "LightGCN, fold-in": (lightgcn, COSINES),
+}
+# Named before anything was measured: does a graph add to features, and do trained ones pay?
+ASKED_OF_ITEMS = {
+    f"{first} minus {second}": (first, second)
+    for first, second in (
+        (LINKED, TWO_TOWERS),
+        (ALL, TWO_TOWERS),
+        (MAPPED_LINKS, MAPPED),
+        (TWO_TOWERS, MAPPED),
+        (LINKED, MAPPED),
+        (MAPPED, "Neighbours by features"),
+    )
+}
+ASKED_OF_USERS = {
+    f"{first} minus {second}": (first, second)
+    for first, second in (("LightGCN, fold-in", TWO_TOWERS), (ALL, TWO_TOWERS))
+}
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set: its pairs, how a split's features and links are made, and its budget."""
+
+    pairs: pd.DataFrame
+    describe: Callable[..., tuple[csr_array, csr_array | None, csr_array]]
+    trials: int
+    fixed: Settings  # of GraphSAGE
+    num_splits: int
+    tuned_splits: int  # what the first has chosen, those after these take
+    given: Mapping[str, Sequence[Settings]]  # by family what is tried in place of a draw
+    most: int  # items that a new user can name
+
+
+def movielens(plan: Plan) -> Data:
+    """Films by genre, decade and year, linked to the twenty that are most alike."""
+    ml = plan.load_movielens()
+
+    def describe(
+        user_ids: np.ndarray, item_ids: np.ndarray
+    ) -> tuple[csr_array, csr_array | None, csr_array]:
+        films = ml.items.set_index("item_id").loc[item_ids]
+        people = ml.users.set_index("user_id").loc[user_ids]
+        films = films.assign(decade=films["year"] // 10 * 10)
+        people = people.assign(decade=people["age"] // 10 * 10)
+        items = weigh_rare(one_hot(films, ["genres", "year", "decade"])[0])
+        users = weigh_rare(one_hot(people, ["occupation", "gender", "decade"])[0])
+        cosine = (items @ items.T).toarray()
+        np.fill_diagonal(cosine, 0)
+        lowest = np.sort(cosine, axis=1)[:, -20:][:, :1]
+        return items, users, csr_array(cosine * (cosine >= lowest))
+
+    pairs = to_implicit(ml.ratings)
+    number = len(plan.seeds)
+    fixed = {"steps": plan.epochs(60), "num_candidates": 600}
+    return Data(pairs, describe, 8, fixed, number, 1, {}, plan.most_named)
+
+
+def articles(plan: Plan) -> Data:
+    """Articles by those tags that ten or more have, linked by citations."""
+    known = plan.load_articles()
+
+    def describe(
+        _: np.ndarray, item_ids: np.ndarray
+    ) -> tuple[csr_array, csr_array | None, csr_array]:
+        tags = weigh_rare(known.tags[item_ids], least=min(10, len(item_ids) // 50))
+        return tags, None, csr_array(known.citations[item_ids][:, item_ids])
+
+    # LightGCN's is what its six trials of `experiments citeulike` chose, half as wide.
+    lightgcn = {"temperature": 0.14, "reg": 0.97, "lr": 0.037, "num_layers": 1, "epochs": 55}
+    smaller = {"alpha0": Range(0.004, 0.04), "ials_reg": Range(0.001, 0.01)}  # as there
+    ials_grid = draw(IALS_SPACE | smaller, 6)
+    given = dict.fromkeys([MAPPED, MAPPED_LINKS], ials_grid)
+    return Data(
+        plan.load_citeulike(),
+        describe,
+        trials=6,
+        fixed={"steps": plan.epochs(50), "num_candidates": 500},
+        num_splits=min(3, len(plan.seeds)),
+        tuned_splits=1,
+        given=given | {"LightGCN, fold-in": [lightgcn | {"embedding_dim": 64}]},
+        most=plan.most_named,
+    )
+
+
+DATA = {"MovieLens": movielens, "CiteULike": articles}
+
+
+def newcomers(runs: Runs, plan: Plan) -> dict[str, Any]:
+    """Both data sets, each model chosen on validation newcomers, by task."""
+    return {name: on_data(runs, plan, name, make(plan)) for name, make in DATA.items()}
+
+
+def on_data(runs: Runs, plan: Plan, data_name: str, data: Data) -> dict[str, Any]:
+    """One data set: all trials, what they choose for each task, and its figures on test."""
+    grids = {name: grid_of(plan, data, name) for name in FAMILIES}
+    splits, tuned = range(data.num_splits), range(data.tuned_splits)
+
+    def key(name: str, split: int, what: str) -> str:
+        return f"{data_name}, {name}, split {split}, {what}"
+
+    tried = runs.all(
+        {
+            key(name, split, f"trial {number}"): partial(try_out, data, name, split, settings)
+            for name, grid in grids.items()
+            for split in tuned
+            for number, settings in enumerate(grid)
+        }
+    )
+    trials = {
+        (name, split): [tried[key(name, split, f"trial {number}")] for number in range(len(grid))]
+        for name, grid in grids.items()
+        for split in tuned
+    }
+    best = {  # the number of the trial
+        (task, name, split): max(range(len(rows)), key=lambda number: rows[number][task])
+        for (name, split), rows in trials.items()
+        for task in TASKS
+        if task in rows[0]
+    }
+    fits = {
+        (task, name, split): (name, split, best[task, name, split if split in tuned else 0])
+        for task, name, _ in best
+        for split in splits
+    }
+    done = runs.all(  # once where both tasks chose the same
+        {
+            key(name, split, f"refit {number}"): partial(
+                refit, data, name, split, grids[name][number]
+            )
+            for name, split, number in fits.values()
+        }
+    )
+    reports: dict[str, dict[str, list[RankingReport]]] = {}
+    for (task, name, split), (_, _, number) in fits.items():
+        for question, report in done[key(name, split, f"refit {number}")].items():
+            if question.startswith(task):
+                own = reports.setdefault(question, {}).setdefault(name, [])
+                own.append(report_from_json(report))
+
+    def chosen(task: str, name: str) -> dict[str, Any]:
+        rows = trials[name, 0]
+        return {
+            "chosen": [
+                choice_to_json(
+                    Choice(
+                        grids[name][best[task, name, split]],
+                        trials[name, split][best[task, name, split]][task],
+                    )
+                )
+                for split in tuned
+            ],
+            "trials": trials_to_json([row | {"recall": row[task]} for row in rows]),
+        }
+
+    return {
+        "counts": counts(data),
+        "tuning": {
+            task: {name: chosen(task, name) for of, name, split in best if of == task and not split}
+            for task in TASKS
+        },
+        **{
+            question: {
+                name: over_splits(own) | {"interval": intervals_over_users(pooled(own))}
+                for name, own in of_models.items()
+            }
+            for question, of_models in reports.items()
+        },
+        "against": against(reports),
+    }
+
+
+def grid_of(plan: Plan, data: Data, name: str) -> list[Settings]:
+    """The settings that are tried: as many for each family."""
+    _, space = FAMILIES[name]
+    grid = data.given.get(name) or draw(space, data.trials)
+    fewer = plan.shrunk(Family(closed_form(Popularity), grid)).grid
+    fixed = data.fixed if "hidden" in space else {}
+    return [fixed | {key: one[key] for key in grid[0]} for one in fewer]
+
+
+def case_of(data: Data, seed: int, val: bool) -> Case:
+    """A split's train part and newcomers, of validation or of test."""
+    split = newcomer_split(data.pairs, SHARE, SHARE if val else 0.0, seed)
+    described = data.describe(split.user_ids, split.item_ids)
+    newcomers = split.val if val else split.test
+    assert newcomers is not None
+    return Case(split.train, newcomers, *described, data.most)
+
+
+def fit_and_measure(case: Case, name: str, settings: Settings) -> dict[str, RankingReport]:
+    """A family's answers to each question of its tasks."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")  # only the softmax loss looks at it
+    try:
+        fitted = FAMILIES[name][0](case, **settings)
+    finally:
+        torch.set_float32_matmul_precision(before)
+    reports = {}
+    if fitted.items is not None:
+        target = case.newcomers.items
+        place = torch.full((target.num_items,), -1)
+        place[case.new] = torch.arange(len(case.new))
+        among = Interactions(target.user, place[target.item], target.num_users, len(case.new))
+        reports["items"] = report_of(fitted.items, None, among)
+    if fitted.users is not None:
+        for k in NAMED:
+            parts = named_items(case.newcomers.users, min(k, case.most), case.most)
+            who = parts[1].user.unique()
+            named, target = (
+                Interactions(
+                    torch.searchsorted(who, part.user), part.item, len(who), part.num_items
+                )
+                for part in parts
+            )
+            score = fitted.users(named, who).float()
+            score = score.masked_fill(case.train.item_degree == 0, -torch.inf)
+            reports[f"users who name {k}"] = report_of(score, named, target)
+    return reports
+
+
+def report_of(score: Tensor, seen: Interactions | None, target: Interactions) -> RankingReport:
+    """A report; that features leave many items equal is no news here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return evaluate(ScoreTable(score), seen, target, k=min(20, target.num_items))
+
+
+def try_out(data: Data, name: str, split: int, settings: Settings) -> dict[str, Any]:
+    """One setting on one split's validation newcomers: recall of each task, and the seconds."""
+    case = case_of(data, split, val=True)
+    start = time.perf_counter()
+    reports = fit_and_measure(case, name, settings)
+    recall = {
+        task: float(np.mean([r.recall for question, r in reports.items() if question[:5] == task]))
+        for task in TASKS
+        if any(question[:5] == task for question in reports)
+    }
+    return {"settings": settings, "seconds": time.perf_counter() - start} | recall
+
+
+def refit(data: Data, name: str, split: int, settings: Settings) -> dict[str, Any]:
+    """What was chosen, fitted on all that is not test, and measured on the test newcomers."""
+    reports = fit_and_measure(case_of(data, split, val=False), name, settings)
+    return {question: report_to_json(report) for question, report in reports.items()}
+
+
+def pooled(reports: Sequence[RankingReport]) -> RankingReport:
+    """The users of all splits in one report."""
+    frames = {split: report.per_user for split, report in enumerate(reports)}
+    return RankingReport(reports[0].k, pd.concat(frames))
+
+
+def against(reports: Mapping[str, Mapping[str, Sequence[RankingReport]]]) -> dict[str, Any]:
+    """The comparisons that were named in advance, each family with Holm's correction.
+
+    Of new items over splits, of which each has others; of new users over all users of all splits.
+    """
+    items = {
+        name: compare_splits(*([r.recall for r in reports["items"][one]] for one in pair), SHARE)
+        for name, pair in ASKED_OF_ITEMS.items()
+    }
+    users = {
+        f"{name}, {question}": compare(*(pooled(own[one]) for one in pair))
+        for question, own in reports.items()
+        if question != "items"
+        for name, pair in ASKED_OF_USERS.items()
+    }
+    return {"items": comparisons_to_json(items), "users": comparisons_to_json(users)}
+
+
+def counts(data: Data) -> dict[str, int]:
+    """How much there is on the first split."""
+    case = case_of(data, 0, val=False)
+    _, target = named_items(case.newcomers.users, 0, case.most)
+    return {
+        "train": len(case.train),
+        "known items": len(case.known),
+        "known users": int((case.train.user_degree > 0).sum()),
+        "new items": len(case.new),
+        "new items' pairs": len(case.newcomers.items),
+        "new users": int((case.newcomers.users.user_degree > 0).sum()),
+        "new users with items to find": len(target.user.unique()),
+        "features": case.item_features.shape[1],
+        "links": case.links.nnz,
+    }
