@@ -122,7 +122,7 @@ def ease(case: Case, ease_reg: float, reg: float) -> Fitted:
 
 def ials(case: Case, reg: float, links: bool = False, **settings: Any) -> Fitted:
     """iALS's embeddings, mapped from features; with ``links``, from those of linked items too."""
-    model = IALS(reg=settings.pop("ials_reg"), **settings).fit(case.train)
+    model = IALS(reg=settings.pop("ials_reg"), num_sweeps=8, **settings).fit(case.train)
     features = case.item_features
     if links:
         near = mean_over_links(case.links, case.train, model.item_emb)
@@ -170,7 +170,7 @@ SAGE: Space = {
 }
 IALS_SPACE: Space = {
     "reg": REG,
-    "embedding_dim": [32, 64, 128],
+    "embedding_dim": [32, 64],
     "alpha0": Range(0.02, 0.5),
     "ials_reg": Range(0.002, 0.1),
 }
@@ -264,6 +264,7 @@ def articles(plan: Plan) -> Data:
     # LightGCN's is what its six trials of `experiments citeulike` chose, half as wide.
     lightgcn = {"temperature": 0.14, "reg": 0.97, "lr": 0.037, "num_layers": 1, "epochs": 55}
     smaller = {"alpha0": Range(0.004, 0.04), "ials_reg": Range(0.001, 0.01)}  # as there
+    smaller |= {"embedding_dim": [64, 128]}
     ials_grid = draw(IALS_SPACE | smaller, 6)
     given = dict.fromkeys([MAPPED, MAPPED_LINKS], ials_grid)
     return Data(

@@ -25,6 +25,7 @@ from recbook.data import (
     Split,
     fetching,
     load_citeulike,
+    load_citeulike_articles,
     load_gowalla,
     load_movielens_100k,
     random_split,
@@ -32,6 +33,7 @@ from recbook.data import (
 from recbook.data import citeulike as citeulike_module
 from recbook.data import gowalla as gowalla_module
 from recbook.data import movielens as source
+from tests.conftest import beside_the_checkout
 
 FROM_PYPI = source._from_pypi  # which the tests below replace
 
@@ -433,6 +435,31 @@ def test_citeulike_from_its_authors(alone: Path, monkeypatch: pytest.MonkeyPatch
     assert (alone / "citeulike" / "users.dat").read_bytes() == CITED
     monkeypatch.setattr(fetching, "download", None)  # not asked again
     assert load_citeulike(alone).equals(rows)
+
+
+def test_articles_have_their_published_tags_and_citations(citeulike: pd.DataFrame) -> None:
+    articles = load_citeulike_articles(beside_the_checkout("citeulike"))
+    assert articles.tags.shape == (16_980, 46_391) and articles.tags.nnz == 239_253
+    assert articles.tag_names[[0, -1]].tolist() == ["ucsc-browser", "andrew-leaver-fay"]
+    assert articles.citations.shape == (16_980, 16_980) and articles.citations.nnz == 2 * 44_661
+    assert (articles.citations != articles.citations.T).nnz == 0
+    assert not articles.citations.diagonal().any()
+
+
+def test_articles_from_their_authors(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {
+        "item-tag.dat": b"2 2 0\n0\n",
+        "tags.dat": b"graph\ncell\nsoil",
+        "citations.dat": b"1 1\n2 0 1\n",
+    }
+    digests = {name: fetching.md5(content) for name, content in files.items()}
+    there = {citeulike_module._CITEULIKE_URL + name: content for name, content in files.items()}
+    monkeypatch.setattr(citeulike_module, "_ARTICLES_MD5", digests)
+    monkeypatch.setattr(fetching, "download", there.__getitem__)
+    articles = load_citeulike_articles(alone)
+    assert articles.tags.toarray().tolist() == [[1, 0, 1], [0, 0, 0]]
+    assert articles.tag_names.tolist() == ["graph", "cell", "soil"]
+    assert articles.citations.toarray().tolist() == [[0, 1], [1, 0]]
 
 
 def test_another_citeulike_is_refused(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:

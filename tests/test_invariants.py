@@ -24,6 +24,7 @@ from recbook.models import (
     NGCF,
     SLIM,
     BaseRecommender,
+    GraphSAGE,
     ItemKNN,
     LightGCN,
     MatrixFactorization,
@@ -63,6 +64,7 @@ FITTED = {
     "SLIM": partial(SLIM, 0.5, 2),
     "GFCF": partial(GFCF, 4),
     "IALS": partial(IALS, 4),
+    "GraphSAGE": partial(GraphSAGE, np.eye(40), embedding_dim=4, steps=2),
 }
 TRAINED = {
     "MatrixFactorization": partial(trained, MatrixFactorization, loss="bpr"),

@@ -227,19 +227,19 @@ class GraphSAGE(BaseRecommender):
     def _loss(self, train: Interactions, inputs: Inputs, generator: torch.Generator) -> Tensor:
         """Hide some of train, and find it among the items of train."""
         known = train.item_degree > 0
+        of_user, of_item = train.pairs_of(torch.arange(train.num_users))  # whatever their order
         hidden = torch.rand(train.num_items, generator=generator) < self.hidden
         share = torch.rand(train.num_users, generator=generator)
-        shown = torch.rand(len(train), generator=generator) < share[train.user]
-        shown &= ~hidden[train.item]
-        given = train.user[shown], train.item[shown]
+        shown = torch.rand(len(train), generator=generator) < share[of_user]
+        shown &= ~hidden[of_item]
+        given = of_user[shown], of_item[shown]
         user, item = self._layers(*inputs, given, known & ~hidden)[-1]
         drawn = torch.randperm(int(known.sum()), generator=generator)[: self.num_candidates]
         candidates = torch.nonzero(known).flatten()[drawn]
         place = torch.full((train.num_items,), -1)
         place[candidates] = torch.arange(len(candidates))
-        asked = place[train.item] >= 0
-        order = torch.argsort(train.user[asked])
-        pairs = train.user[asked][order], place[train.item[asked]][order]
+        asked = place[of_item] >= 0
+        pairs = of_user[asked], place[of_item[asked]]
         score = F.normalize(user), F.normalize(item[candidates])
         length = torch.stack([weight.square().sum() for weight in self.weights.values()]).sum()
         loss = softmax_loss_in_blocks(*score, pairs, self.temperature)
