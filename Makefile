@@ -131,6 +131,7 @@ bench: $(STAMP)  ## compare speeds and memory on an idle machine, and store the 
 	$(PY) -m benchmarks.distributed
 	$(PY) -m benchmarks.threads
 	$(PY) -m benchmarks.moves
+	$(PY) -m benchmarks.serving
 	$(PY) -m tools.benchmarks_page
 
 results: $(STAMP)  ## make the ledger again: every figure that the book quotes [EXPERIMENT=original]

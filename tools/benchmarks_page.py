@@ -91,6 +91,16 @@ SHARDS = (
     "what its imports take. Where there are fewer cores than processes, the times say "
     "what one process more costs, not what it gains.\n"
 )
+SERVING = (
+    "`recbook serve` answers from LightGCN, trained on MovieLens-100K, with {workers} workers, "
+    "{rate:g} questions a second, whether or not those before have been answered: seven in ten for "
+    "a user's list, the others for a newcomer's, similar items, reasons and a group's list. The "
+    "client is on the same machine. In the second run {turns} times a worker is killed and {turns} "
+    "times another model's file takes the place of the first. A question whose connection breaks "
+    "is asked again, and its time counts from when it was first due. Each answer is compared with "
+    "what the model that it names says. A question takes {cpu} ms of a worker's core. Where "
+    "all workers are killed at once, {outage} ms pass before there is an answer again.\n"
+)
 ALT = (
     "Above: each model's seconds of training, from the fastest to the slowest, with "
     "its recall at 20. Below: the seconds of a step and of six reads, against the "
@@ -100,8 +110,8 @@ ALT = (
 
 def page() -> str:
     """The whole page."""
-    names = ("peers", "growth", "floor", "distributed")
-    peers, growth, reads, shards = (result(name) for name in names)
+    names = ("peers", "growth", "floor", "distributed", "serving")
+    peers, growth, reads, shards, serving = (result(name) for name in names)
     first = peers["epochs to the published recall"]
     parts = [HEAD, f"![{ALT}](benchmarks.png)\n", "## Side by side\n"]
     trial = [TRIAL.format(**peers)] if peers["trial_of_epochs"] else []
@@ -113,7 +123,8 @@ def page() -> str:
     parts += ["## Growth\n", run_on(growth), GROWTH.format(**growth), *sizes(growth)]
     parts += ["## A product beside a read\n", run_on(reads), READS, *beside_reads(reads)]
     parts += ["## Several processes\n", run_on(shards), SHARDS.format(**shards)]
-    parts += [*processes(shards)]
+    parts += [*processes(shards), ""]
+    parts += ["## A service under load\n", run_on(serving), *under_load(serving)]
     return "\n".join(parts)
 
 
@@ -223,6 +234,22 @@ def processes(shards: dict[str, Any]) -> Iterator[str]:
     for number_of, one in shards["processes"].items():
         edges, memory = max(one["edges a process"]), max(one["peak MiB a process"])
         yield row(number_of, f"{edges:,}", memory, number(one["seconds a step"]))
+
+
+def under_load(serving: dict[str, Any]) -> Iterator[str]:
+    """What was asked, how, and how long the answers took."""
+    yield SERVING.format(
+        workers=serving["workers"],
+        rate=serving["rate"],
+        turns=serving["kills and swaps"],
+        cpu=serving["cpu milliseconds a question"],
+        outage=serving["milliseconds without a worker"],
+    )
+    times, counts = ("median", "p99", "slowest"), ("asked again", "errors", "wrong")
+    yield from header("Run", "questions", *(f"{name}, ms" for name in times), *counts)
+    for name, one in serving["runs"].items():
+        shown = (number(one["milliseconds"][key]) for key in times)
+        yield row(name, f"{one['questions']:,}", *shown, *(f"{one[key]:,}" for key in counts))
 
 
 def number(value: float) -> str:
