@@ -132,6 +132,7 @@ bench: $(STAMP)  ## compare speeds and memory on an idle machine, and store the 
 	$(PY) -m benchmarks.reading
 	$(PY) -m benchmarks.threads
 	$(PY) -m benchmarks.moves
+	$(PY) -m benchmarks.serving
 	$(PY) -m tools.benchmarks_page
 
 results: $(STAMP)  ## make the ledger again: every figure that the book quotes [EXPERIMENT=original]

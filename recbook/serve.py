@@ -195,6 +195,6 @@ def run(path: str | Path, port: int = 8000, workers: int = 2, probes: int = 0) -
 
 
 def _answer(door: socket.socket, newest: NewestFile) -> None:
-    how: Any = {"log_level": "warning", "timeout_graceful_shutdown": 5}  # for a slow client
+    how: Any = {"log_level": "warning", "timeout_graceful_shutdown": 1}  # for a slow client
     with newest.followed(0.25):
         uvicorn.Server(uvicorn.Config(application(newest), **how)).run([door])

@@ -12,10 +12,11 @@ import pytest
 import torch
 from nbformat import v4
 
-from benchmarks import growth, moves, peers, rows
+from benchmarks import growth, moves, peers, rows, serving
+from recbook.answers import Answers
 from recbook.data import Split
 from recbook.graph import bipartite_edge_index
-from recbook.models import NGCF
+from recbook.models import EASE, NGCF
 
 pytestmark = pytest.mark.no_cover
 
@@ -42,6 +43,32 @@ def test_the_exponent_is_the_slope_of_the_logarithms() -> None:
     edges = [1e5, 1e6, 1e7]
     assert growth.exponent(edges, [2e-6 * n**1.2 for n in edges]) == pytest.approx(1.2)
     assert growth.exponent(edges, [5.0] * 3) == pytest.approx(0)
+
+
+def test_an_answer_is_compared_with_that_of_the_model_that_it_names(clusters: Split) -> None:
+    ours = Answers(EASE().fit(clusters.train), clusters)
+    asked = serving.questions(ours.users, ours.items, 4)
+    found = []
+    for late, (*_, (method, *given)) in enumerate(asked):
+        rows = [dict(zip(("item", "score"), one, strict=False))
+                for one in getattr(ours, method)(*given)]  # fmt: skip
+        found.append((late / 1000, 1 + late, json.dumps({"model": "ours", "items": rows}).encode()))
+    right = serving.summary(asked, found, {"ours": ours})
+    assert right["wrong"] == right["errors"] == 0 and right["asked again"] == 6
+    assert right["milliseconds"]["median"] == 1.5 and right["milliseconds"]["slowest"] == 3
+    found[0] = *found[0][:2], json.dumps({"model": "ours", "items": []}).encode()
+    found[1] = *found[1][:2], found[1][2].replace(b"ours", b"theirs")
+    found[2] = *found[2][:2], b"{}"
+    ill = serving.summary(asked, found, {"ours": ours})
+    assert ill["wrong"] == 2 and ill["errors"] == 1 and ill["answers by model"] == [1, 2]
+
+
+def test_the_service_kept_its_goal() -> None:
+    stored = json.loads(Path(serving.__file__).with_suffix(".json").read_text())
+    for run in stored["runs"].values():
+        assert run["wrong"] == run["errors"] == 0
+        if stored["machine"]["load"] < 0.5:  # idle
+            assert stored["rate"] == 500 and run["milliseconds"]["p99"] < 50
 
 
 def test_ratios_are_medians_over_rounds_and_skip_what_did_not_run() -> None:

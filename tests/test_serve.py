@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 import schemathesis
 import uvicorn
@@ -25,6 +26,7 @@ from schemathesis import GenerationMode
 import recbook.serve
 from recbook import save
 from recbook.answers import Answers, StoredAnswers
+from recbook.data import Split
 from recbook.files import NewestFile
 from recbook.models import EASE, Popularity, PureSVD
 from recbook.serve import application
@@ -217,6 +219,22 @@ def test_the_page_asks_what_the_service_answers(client: httpx.Client) -> None:
     assert "://" not in page.text  # nothing is loaded from elsewhere
 
 
+def test_a_model_of_other_data_answers_for_its_own_ids(path: Path, client: httpx.Client) -> None:
+    """And each answer says of which file it is."""
+    before, digest = path.read_bytes(), client.get("/health").json()["model"]
+    films = Split(SPLIT.train, user_ids=np.arange(40), item_ids=np.arange(30))
+    save(PureSVD(8).fit(films.train), films, path)
+    wait_until(lambda: client.get("/health").json()["model"] != digest)
+    answer = client.get("/recommend?user=p3")
+    assert answer.status_code == 404 and "expected an id of the model, e.g. 0" in answer.text
+    found = client.get("/recommend?user=3").json()
+    assert found["model"] != digest and all(isinstance(row["item"], int) for row in found["items"])
+    assert client.get("/recommend?user=03").status_code == 404
+    (path.parent / "new").write_bytes(before)
+    (path.parent / "new").rename(path)
+    wait_until(lambda: client.get("/health").json()["model"] == digest)
+
+
 def test_a_model_without_fold_in_says_so(path: Path, client: httpx.Client) -> None:
     """And a file that cannot be read leaves the old one answering; this one comes last."""
     before = path.read_bytes()
@@ -244,7 +262,7 @@ def test_no_answer_is_wrong_through_ten_kills_and_ten_swaps(tmp_path: Path) -> N
     """Two models take turns; an answer must be that of the one that it names, at any moment."""
     path = tmp_path / "model.safetensors"
     models = [EASE().fit(SPLIT.train), PureSVD(8).fit(SPLIT.train)]
-    contents, right, kills = [], {}, 0
+    contents, right, killed = [], {}, list[int]()
     for model in models:
         contents.append(save(model, SPLIT, path).read_bytes())
         ours = Answers(model, SPLIT)
@@ -272,6 +290,14 @@ def test_no_answer_is_wrong_through_ten_kills_and_ten_swaps(tmp_path: Path) -> N
                         if answer.status_code != 200 or pairs(answer) != expected:
                             wrong.append(answer.text)
 
+            def kill_both() -> None:
+                """So that for a while nobody answers."""
+                for worker in children(service.pid):
+                    os.kill(worker, signal.SIGKILL)
+                    killed.append(worker)
+                so_far = len(found)
+                wait_until(lambda: len(found) > so_far + 9)
+
             thread = threading.Thread(target=ask)
             thread.start()
             wait_until(lambda: len(found) > 5)
@@ -280,18 +306,22 @@ def test_no_answer_is_wrong_through_ten_kills_and_ten_swaps(tmp_path: Path) -> N
                 (tmp_path / "new").rename(path)
                 now = sha256(contents[turn % 2]).hexdigest()[:12]
                 wait_until(lambda now=now: now in found[-3:])
-                if turn % 2:  # both workers, so that for a while nobody answers
-                    for worker in children(service.pid):
-                        os.kill(worker, signal.SIGKILL)
-                        kills += 1
-                    so_far = len(found)
-                    wait_until(lambda so_far=so_far: len(found) > so_far + 9)
+                if turn % 2:
+                    kill_both()
+            path.write_bytes(contents[0][:1000])  # in its place, and only half of it
+            kill_both()
             stop.set()
             thread.join(60)
-            assert not wrong and {*found} == {*right} and kills == 10
+            assert not wrong and {*found} == {*right} and len(killed) == 12
+            assert found[-1] == now  # the last whole file, which their successors know
+            host, port = address.removeprefix("http://").split(":")
+            slow = socket.create_connection((host, int(port)))
+            slow.sendall(b"POST /recommend HTTP/1.1\r\nContent-Length: 9\r\nHost: x\r\n\r\n{")
+            with slow:  # who holds nobody up
+                service.terminate()
+                assert service.wait(60) == 0
         finally:
-            service.terminate()
-            assert service.wait(120) in (0, -signal.SIGTERM)
+            service.kill()
 
 
 def test_the_index_says_what_it_finds(

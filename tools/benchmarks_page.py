@@ -102,6 +102,16 @@ READING = (
     "entries both ways and itself; seven tables of a process's rows and two of the copied side. "
     "What the peak has on top is what sorting and sending need for a while.\n"
 )
+SERVING = (
+    "`recbook serve` answers from LightGCN, trained on MovieLens-100K, with {workers} workers, "
+    "{rate:g} questions a second, whether or not those before have been answered: seven in ten for "
+    "a user's list, the others for a newcomer's, similar items, reasons and a group's list. The "
+    "client is on the same machine. In the second run {turns} times a worker is killed and {turns} "
+    "times another model's file takes the place of the first. A question whose connection breaks "
+    "is asked again, and its time counts from when it was first due. Each answer is compared with "
+    "what the model that it names says. A question takes {cpu} ms of a worker's core. Where "
+    "all workers are killed at once, {outage} ms pass before there is an answer again.\n"
+)
 ALT = (
     "Above: each model's seconds of training, from the fastest to the slowest, with "
     "its recall at 20. Below: the seconds of a step and of six reads, against the "
@@ -111,8 +121,8 @@ ALT = (
 
 def page() -> str:
     """The whole page."""
-    names = ("peers", "growth", "floor", "distributed", "reading")
-    peers, growth, reads, shards, log = (result(name) for name in names)
+    names = ("peers", "growth", "floor", "distributed", "reading", "serving")
+    peers, growth, reads, shards, log, serving = (result(name) for name in names)
     first = peers["epochs to the published recall"]
     parts = [HEAD, f"![{ALT}](benchmarks.png)\n", "## Side by side\n"]
     trial = [TRIAL.format(**peers)] if peers["trial_of_epochs"] else []
@@ -125,7 +135,8 @@ def page() -> str:
     parts += ["## A product beside a read\n", run_on(reads), READS, *beside_reads(reads)]
     parts += ["## Several processes\n", run_on(shards), SHARDS.format(**shards)]
     parts += [*processes(shards)]
-    parts += ["## A log of your own\n", run_on(log), READING.format(**log), *phases(log)]
+    parts += ["## A log of your own\n", run_on(log), READING.format(**log), *phases(log), ""]
+    parts += ["## A service under load\n", run_on(serving), *under_load(serving)]
     return "\n".join(parts)
 
 
@@ -247,6 +258,22 @@ def phases(log: dict[str, Any]) -> Iterator[str]:
     for what, one in log["phases"].items():
         seconds = number(one["seconds since the start"])
         yield row(what, max(one["peak MiB a process"]), one["arithmetic, MiB"], seconds)
+
+
+def under_load(serving: dict[str, Any]) -> Iterator[str]:
+    """What was asked, how, and how long the answers took."""
+    yield SERVING.format(
+        workers=serving["workers"],
+        rate=serving["rate"],
+        turns=serving["kills and swaps"],
+        cpu=serving["cpu milliseconds a question"],
+        outage=serving["milliseconds without a worker"],
+    )
+    times, counts = ("median", "p99", "slowest"), ("asked again", "errors", "wrong")
+    yield from header("Run", "questions", *(f"{name}, ms" for name in times), *counts)
+    for name, one in serving["runs"].items():
+        shown = (number(one["milliseconds"][key]) for key in times)
+        yield row(name, f"{one['questions']:,}", *shown, *(f"{one[key]:,}" for key in counts))
 
 
 def number(value: float) -> str:
