@@ -18,9 +18,10 @@ unexport JUPYTER_PATH MPLBACKEND  # chapters run in .venv's kernel and draw inli
 # Two processes; one that is done takes over half of what the other has left.
 TWO := -n 2 --dist worksteal
 UNIT := $(TWO) --ignore=tests/site --ignore=tests/teaching
-LONG = $(filter book/04% book/05% book/06% book/07% book/08% book/09% book/11% book/16% book/21%,$(CHAPTERS))  # these train: begin with them
-# Two chapters at a time, the long ones first.
+# Two chapters at a time, the longest first, so that no core waits for the other at the end.
+LONG = $(foreach number,06 21 07 11 09 05 04 08 16 13 14 03 12 20 19 17,$(filter book/$(number)%,$(CHAPTERS)))
 COMPARE = -m pytest -v -n 2 --dist loadfile --no-loadscope-reorder -p tools.notebook_check --nbval $(LONG) $(filter-out $(LONG),$(CHAPTERS))
+SITE_TESTS = $(PY) -m pytest $(TWO) tests/site
 # tools.source_links is an extension of the site, wherever its configuration lies.
 BUILD := PYTHONPATH="$(CURDIR)" jupyter-book build . --all -W -n --keep-going
 
@@ -46,7 +47,9 @@ define need-chromium
 endef
 
 .DEFAULT_GOAL := help
+ifndef BESIDE
 .NOTPARALLEL:
+endif
 .DELETE_ON_ERROR:
 .PHONY: help book test lint unit notebooks colab execute render pdf site-test bench results release slides address format constraints clean \
 	assign grade teaching-test test-oldest test-newest colab-versions coverage mutants
@@ -60,7 +63,10 @@ book: $(STAMP)  ## execute every chapter on the real data, then render the site
 	$(BUILD) --config _build/_config.yml
 	$(call finish,The book is built)
 
-test: lint coverage teaching-test notebooks $(if $(CHROMIUM),site-test)  ## all that CI checks; the site where there is a Chromium
+# The site is rendered, by one process, beside the chapters.
+test: lint coverage teaching-test  ## all that CI checks; the site where there is a Chromium
+	@$(MAKE) -j 2 -o $(STAMP) BESIDE=yes notebooks $(if $(CHROMIUM),render)
+	$(if $(CHROMIUM),$(SITE_TESTS))
 
 lint: $(STAMP)  ## formatting, lint and types
 	.venv/bin/ruff format --check .
@@ -112,7 +118,7 @@ pdf: render  ## print the whole book by Chromium, and check its contents, links 
 
 site-test: render  ## open every rendered page in Chromium, and drive those that move
 	$(need-chromium)
-	$(PY) -m pytest $(TWO) tests/site
+	$(SITE_TESTS)
 
 assign: $(STAMP)  ## make a homework or bug hunt for a course COURSE="Graphs, spring" HW=3 [HW=hunt2]
 	@$(PY) -m teaching.build "$(COURSE)" "$(HW)"

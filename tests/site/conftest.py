@@ -52,7 +52,9 @@ def visit(browser: Any, width: int, loaded: set[str]) -> Iterator[Visit]:
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("dialog", lambda dialog: (faults.append(dialog.message), dialog.dismiss()))
         if settings.get("java_script_enabled", True):  # without, scripts are given up half-way
-            page.on("requestfailed", lambda one: faults.append(f"failed: {one.url}"))
+            page.on(
+                "requestfailed", lambda one: is_broken(one) and faults.append(f"failed: {one.url}")
+            )
         page.on("request", lambda one: loaded.add(one.url))
         page.goto(name if name.startswith(HERE) else (SITE / f"{name}.html").as_uri())
         return page
@@ -65,6 +67,11 @@ def visit(browser: Any, width: int, loaded: set[str]) -> Iterator[Visit]:
                 faults.append(f"{page.url} is {wide} wide")
         context.close()
     assert [*faults, *filter(is_outside, loaded)] == []
+
+
+def is_broken(request: Any) -> bool:
+    """Whether a request failed by itself, and not because the reader went on to another page."""
+    return bool(request.failure != "net::ERR_ABORTED")
 
 
 def is_outside(address: str) -> bool:

@@ -212,15 +212,9 @@ def test_a_disk_may_be_filled(tmp_path: Path) -> None:
 RIGHT = "def rule(x):\n    if x < 0:\n        raise {}\n    return x * 2"
 WRONG = "def rule(x):\n    return 'a mistake' and x * 3"
 TESTED = {
-    "questions": [
-        {
-            "id": "1",
-            "asks": "test_rule",
-            "kind": "test",
-            "parts": [{"title": "catches", "points": 1, "hint": "", "catches": "wrong"}],
-            "candidates": {"wrong": WRONG, "right": RIGHT.format("ValueError")},
-        }
-    ]
+    "kind": "test",
+    "parts": [{"title": "catches", "points": 1, "hint": "Look.", "catches": "wrong"}],
+    "candidates": {"wrong": WRONG, "right": RIGHT.format("ValueError")},
 }
 LOOK = """
 import re
@@ -302,19 +296,21 @@ for top in ("/tmp", "/dev/shm", os.environ["PYTHONPATH"].split(":")[-1] + "/t*")
 
 
 def spying(spy: str) -> str:
-    return f"{LOOK}\ndef test_rule(candidate):\n{textwrap.indent(SPIES[spy], '    ')}"
+    return f"{LOOK}\ndef test_{spy}(candidate):\n{textwrap.indent(SPIES[spy], '    ')}"
 
 
 @needs_isolation
-@pytest.mark.parametrize("spy", SPIES)
-def test_a_students_test_has_no_way_to_its_candidates_code(spy: str) -> None:
-    tests = sandbox.HERE.parent / "tests"
-    submission = Submission([spying(spy)], Limits(call=30), (sandbox.HERE, tests))
+def test_a_students_test_has_no_way_to_its_candidates_code() -> None:
+    questions = [TESTED | {"id": spy, "asks": f"test_{spy}"} for spy in SPIES]
+    hide = (sandbox.HERE, sandbox.HERE.parent / "tests")
+    submission = Submission([*map(spying, SPIES)], Limits(call=30), hide)
     try:
-        [mark] = mark_answers(TESTED, submission.reply)
+        marks = mark_answers({"questions": questions}, submission.reply)
     finally:
         submission.close()
-    assert mark.told.startswith("Your test passes code that is wrong") and not submission.failed
+    told = {mark.question: mark.told for mark in marks}
+    assert told == dict.fromkeys(SPIES, "Your test passes code that is wrong. Look.")
+    assert not submission.failed and not submission.stops
 
 
 @pytest.mark.parametrize("spy", ["frames", "inspect", "gc", "modules", "memory"])
@@ -322,7 +318,7 @@ def test_the_spies_find_code_where_it_is(spy: str) -> None:
     answers = Answers()
     answers.run(spying(spy))
     _candidate.cache_clear()
-    request = {"asks": "test_rule", "kind": "test", "candidate": WRONG}
+    request = {"asks": f"test_{spy}", "kind": "test", "candidate": WRONG}
     assert answers.reply(request) == {"raised": True}
 
 
