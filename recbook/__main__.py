@@ -288,12 +288,12 @@ def liked_of(args: argparse.Namespace) -> pd.DataFrame:
     if args.ratings is None:
         say("reading MovieLens-100K")
         return to_implicit(load_movielens_100k().ratings, args.min_rating)
-    rows = read_interactions(log_of(args), ids="text", duplicates="keep")
-    if twice := int(rows.duplicated(["user_id", "item_id"]).sum()):
-        raise ValueError(
-            f"got {twice:,} rows whose user and item came before, expected one row a pair; recbook "
-            f"check {args.ratings} --out clean.csv writes what is left without them"
-        )
+    log = log_of(args)
+    try:
+        rows = read_interactions(log, ids="text")
+    except ValueError as error:
+        clean = f"recbook check {args.ratings} --out clean.csv"
+        raise ValueError(f"{error}; or let it be cleaned: {clean}") from error
     return to_implicit(rows, args.min_rating) if "rating" in rows else rows
 
 
