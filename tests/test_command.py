@@ -133,6 +133,16 @@ def test_ratings_are_liked_or_not(
     assert len(load(stored)[1].train) == len(liked)
 
 
+def test_pairs_that_come_twice_are_cleaned_first(
+    clicks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = ["train", "popularity", "--out", tmp_path / "model", "--ratings"]
+    said = refused(capsys, *train, clicks)
+    assert f"recbook check {clicks} --out clean.csv" in said
+    run(capsys, "check", clicks, "--out", tmp_path / "clean.csv")
+    assert run(capsys, *train, tmp_path / "clean.csv")["recall"] > 0
+
+
 def test_columns_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = pd.DataFrame({"who": ["a", "b"], "what": ["x", "y"], "time": ["2025", "2026"]})
     table.to_csv(tmp_path / "odd.csv", index=False)
