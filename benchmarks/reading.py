@@ -64,7 +64,7 @@ def work(folder: str) -> None:
 
     log = read_log(folder)
     share = log.num_rows / dist.get_world_size()
-    note("reading and numbering", 2 * 8 * share, 8 * share)  # both keys of a row, and their order
+    note("reading and numbering", 2 * 8 * share, 8 * share)  # two keys a row, and their order
     shard = Shard(log.train)
     del log
     pairs = len(shard.train)

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from nbformat import v4
 
-from benchmarks import growth, moves, peers, rows, serving
+from benchmarks import growth, moves, peers, reading, rows, serving
 from recbook.answers import Answers
 from recbook.data import Split
 from recbook.graph import bipartite_edge_index
@@ -31,6 +32,16 @@ def test_a_generated_graph_has_power_law_degrees_and_no_double_edge() -> None:
         largest = degree.sort(descending=True).values[20:500].double()  # the head saturates
         rank = np.arange(21, 501)
         assert growth.exponent(rank, largest.numpy()) == pytest.approx(-0.7, abs=0.1)
+
+
+def test_a_generated_log_comes_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "PIECE", 4_000)
+    reading.write_pieces(tmp_path, 10_000)
+    pieces = [pd.read_parquet(file) for file in sorted(tmp_path.iterdir())]
+    assert [len(piece) for piece in pieces] == [4_000, 4_000, 2_000]
+    log = pd.concat(pieces)
+    assert log["user_id"].nunique() == 200 and log["item_id"].nunique() == 20
+    assert not pieces[0][:2_000].equals(pieces[2])
 
 
 def test_a_generated_graph_hangs_on_its_seed_alone() -> None:

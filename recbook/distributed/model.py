@@ -54,7 +54,7 @@ class ShardedLightGCN(nn.Module):
         check_kind("cosine", cosine, bool)
         self.shard, self.num_layers, self.std, self.cosine = shard, num_layers, std, cosine
         num_rows = shard.own_users + shard.own_items
-        needed = {
+        needed: dict[str, tuple[int, ...]] = {
             "embeddings, gradient and Adam's two moments": (num_rows, embedding_dim, 4, 4),
             "layers: the last, the next, their sum": (num_rows, embedding_dim, 3, 4),
             "the copied side: the last layer, its sums": (shard.copied, embedding_dim, 2, 4),

@@ -73,7 +73,9 @@ class Shard:
         self.own_items = min(self.item_block, self.num_items - self.rank * self.item_block)
         self.users_divided = self.num_users >= self.num_items
         self.num_pairs = sum(from_all(len(share)))
-        needed = {"sorting its edges": (2 * self.num_pairs // self.world, 80)}
+        needed: dict[str, tuple[int, ...]] = {
+            "sorting its edges": (2 * self.num_pairs // self.world, 80)
+        }
         together(lambda: check_memory(needed, ADVICE, share=processes_here()))
         self.train = self.own_part(share)
         if self.users_divided:
@@ -88,7 +90,7 @@ class Shard:
     def own_part(self, share: Interactions) -> Interactions:
         """The pairs of this process's users, whoever has read them; its first is number 0."""
         pairs = torch.stack([share.user, share.item], dim=1)
-        user, item = to_owners(pairs, share.user // self.user_block).T
+        user, item = to_owners(pairs, share.user // self.user_block).T.contiguous()
         return Interactions(user - self.first_user, item, self.own_users, self.num_items)
 
     def _connect(self, large: Tensor, small: Tensor, own: int, copied: int) -> None:
@@ -110,10 +112,9 @@ class Shard:
             )
         large, small = edge // copied, edge % copied
         value = own_degree.float().pow(-0.5)[large] * degree.float().pow(-0.5)[small]
-        self.to_divided = sparse_rows(large, small, value, (own, copied)).to(self.device)
-        order = (small * own + large).argsort()
-        large, small, value = large[order], small[order], value[order]
-        self.to_copied = sparse_rows(small, large, value, (copied, own)).to(self.device)
+        to_divided = sparse_rows(large, small, value, (own, copied))
+        self.to_divided = to_divided.to(self.device)
+        self.to_copied = to_divided.t().to_sparse_csr().to(self.device)
 
     def locate(self, node: Tensor) -> tuple[Tensor, Tensor]:
         """The process that owns each node, items behind the users, and the node's row there."""
