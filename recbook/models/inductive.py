@@ -20,43 +20,16 @@ from recbook.checks import (
 )
 from recbook.data import Interactions, check_features, check_part
 from recbook.losses import softmax_loss_in_blocks
+from recbook.memory import check_memory
 from recbook.models.base import BaseRecommender
 from recbook.progress import progress
-from recbook.sparse import constant_product, sparse_rows
+from recbook.sparse import check_csr, constant_product, mean_of_neighbors, sparse_rows
 
 __all__ = ["GraphSAGE", "mean_of_neighbors", "sage_layer"]
 
 Pairs = tuple[Tensor, Tensor]
 Inputs = tuple[Tensor, Tensor, Tensor | None]
 Message = tuple[str, Tensor | None, Tensor]
-
-
-def mean_of_neighbors(row: Tensor, column: Tensor, size: tuple[int, int]) -> Tensor:
-    r"""The sparse matrix that averages: :math:`M_{vj} = 1/|\mathcal{N}_v|` for each neighbour.
-
-    Args:
-        row: the node that averages, for each edge, shape ``(E,)``.
-        column: its neighbour, shape ``(E,)``.
-        size: how many nodes average, and how many can be neighbours.
-
-    Returns:
-        Sparse CSR tensor of this size; the row of a node without neighbours is empty.
-
-    Raises:
-        TypeError: on what are no positions.
-        ValueError: on a position that is out of range, or an edge that is there twice.
-
-    >>> row, column = torch.tensor([1, 0, 0]), torch.tensor([2, 1, 0])
-    >>> mean_of_neighbors(row, column, size=(2, 3)).to_dense()
-    tensor([[0.5000, 0.5000, 0.0000],
-            [0.0000, 0.0000, 1.0000]])
-    """
-    check_tensor("row", row, "E", of="positions")
-    check_tensor("column", column, len(row), of="positions")
-    order = torch.argsort(row * size[1] + column)
-    row, column = row[order], column[order]
-    share = 1 / torch.bincount(row, minlength=size[0])
-    return sparse_rows(row, column, share[row], size)
 
 
 def sage_layer(own: Tensor, own_weight: Tensor, *messages: tuple[Tensor, Tensor, Tensor]) -> Tensor:
@@ -94,7 +67,9 @@ def sage_layer(own: Tensor, own_weight: Tensor, *messages: tuple[Tensor, Tensor,
     check_tensor("own", own, "n", "d")
     result = own @ check_tensor("own_weight", own_weight, own.shape[1], "d'")
     for means, x, weight in messages:
-        check_tensor("x", x, "m", "d")
+        check_csr("means", means)
+        check_tensor("own", own, len(means), "d", hint="a row for each row of means")
+        check_tensor("x", x, means.shape[1], "d", hint="a row for each column of means")
         check_tensor("weight", weight, x.shape[1], result.shape[1])
         result = result + constant_product(means, x @ weight)
     return result
@@ -141,6 +116,7 @@ class GraphSAGE(BaseRecommender):
     Raises:
         TypeError, ValueError: on features or links that are no such tables, or numbers out of
             range; by ``fit``, on other numbers of users or items than there are rows.
+        MemoryError: by ``fit``, where parameters and layers cannot fit.
         FloatingPointError: by ``fit``, where the loss is no longer finite.
 
     References: Hamilton et al., NeurIPS 2017, for the layers; Volkovs, Yu and Poutanen, DropoutNet:
@@ -196,6 +172,15 @@ class GraphSAGE(BaseRecommender):
         check_part("train", train, num_items=self.item_features.shape[0])
         if self.user_features is not None:
             check_features("user_features", self.user_features, train.num_users)
+        nodes = train.num_users + train.num_items
+        rows = 2 * (self.item_features.shape[1] + self.table * train.num_items)
+        check_memory(
+            {
+                "tables, gradients and Adam's two moments": (rows, self.embedding_dim, 4, 4),
+                "layers and gradients": (nodes, self.embedding_dim, 2 * self.num_layers + 2, 4),
+            },
+            "use a smaller embedding_dim, or no table",
+        )
         self.remember(train)
         self.known_users = None  # who names nothing has a list by their features
         self.known_items = known = train.item_degree > 0
