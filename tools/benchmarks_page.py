@@ -139,10 +139,10 @@ def caption(rows: dict[str, Any], growth: dict[str, Any]) -> str:
     (first, quick), (last, slow) = ran[0], ran[-1]
     seconds = [number(one["fit"]["median"]) for one in (quick, slow)]
     return (
-        f"*Above: seconds of training to the end, on a scale of powers of ten, and recall@20, from "
-        f"{first} with {seconds[0]} s to {last} with {seconds[1]} s. Below: the time of a step "
-        f"grows with the number of edges to the power of {growth['exponent']:.2f}, and that of six "
-        f"reads to the power of {growth['exponent_of_floor']:.2f}.*\n"
+        f"*Above: seconds of training to the end, on a logarithmic scale, from {seconds[0]} s "
+        f"({first}) to {seconds[1]} s ({last}); beside each point, its recall@20. Below: the time "
+        f"of a step grows with the number of edges to the power of {growth['exponent']:.2f}, and "
+        f"that of six reads to the power of {growth['exponent_of_floor']:.2f}.*\n"
     )
 
 
