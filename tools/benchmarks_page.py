@@ -65,7 +65,7 @@ SAME = (
 )
 LATER = (
     "{name} was measured in a later run: rounds: {rounds}; threads: {machine[threads]}; the load "
-    "was {machine[load]} when it began.\n"
+    "was {machine[load]} when it began. Its seconds compare with those of its own run alone.\n"
 )
 SPARK = (
     "What one tries first on several machines is ALS on Spark (`pyspark`), here in its local mode "
