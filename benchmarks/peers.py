@@ -5,6 +5,7 @@ user's cache), trains every row's model there in a process of its own, and store
 peers.json. The rounds alternate: each runs all rows once, with a seed of its own. Settings come
 from the ledger for recbook's rows, and for the others from chosen.json: the best recall on the
 validation part. What is not there yet is chosen first, and `--choose` chooses everything again.
+With names, those rows alone are measured and printed; `--add` stores them beside the others.
 """
 
 import argparse
@@ -42,6 +43,7 @@ REQUIREMENTS = {
     "recbole": "recbole==1.2.1 torch==2.13.0 numpy==1.26.4 scipy==1.12.0",
     "implicit": "implicit==0.7.2 numpy==1.26.4 scipy==1.13.1 threadpoolctl",
     "cornac": "cornac==3.0.1 dgl==2.1.0 torch==2.13.0 numpy==2.4.6 scipy==1.17.1",
+    "pyspark": "pyspark==4.0.1 numpy==2.4.6",  # needs Java 17 or 21
     "lenskit": "lenskit==2025.8.1 torch==2.13.0 numpy==2.4.6 scipy==1.17.1",
 }
 
@@ -57,6 +59,7 @@ GOALS = [  # what, over what, of which quantity, how many times as much it shoul
     ("NGCF, messages, maps once a node", "recbook NGCF", "epoch", None),
     ("RecBole NGCF", "recbook NGCF", "epoch", 3),
     ("original LightGCN, messages", FIRST, "fit", 300),
+    ("Spark ALS", "recbook iALS", "epoch", None),
 ]
 
 
@@ -291,10 +294,11 @@ def measure(names: list[str], rounds: int, most: int | None) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Choose, or measure and store; with names, measure those rows alone and store nothing."""
+    """Choose, or measure and store."""
     parser = argparse.ArgumentParser(description="recbook and other libraries side by side")
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"some of: {'; '.join(ROWS)}")
     parser.add_argument("--choose", action="store_true", help="choose settings on validation")
+    parser.add_argument("--add", action="store_true", help="store the named rows, too")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--trial", type=int, metavar="EPOCHS", help="train no row for longer")
     args = parser.parse_args()
@@ -308,7 +312,13 @@ def main() -> None:
         return
     result = measure(names, args.rounds, args.trial)
     print(json.dumps(result["rows"] if args.rows else result["ratios"], indent=1))
-    if not args.rows:
+    if args.add:
+        later = {"rounds": result["rounds"], "machine": result["machine"]}
+        added = {name: result["rows"][name] | {"later": later} for name in names}
+        result = json.loads(RESULT.read_text())
+        result["rows"] |= added
+        result["ratios"] = ratios(result["rows"], result["epochs to the published recall"])
+    if args.add or not args.rows:
         RESULT.write_text(json.dumps(result, indent=1) + "\n")
 
 

@@ -44,6 +44,11 @@ ROWS = {
     "recbook EASE": Row("recbook", "EASE", ledger="search"),
     "recbook LightGCN": Row("recbook", "LightGCN", ledger="validated"),
     "recbook NGCF": Row("recbook", "NGCF", ledger="search"),
+    "recbook iALS": Row(
+        "recbook",
+        "iALS",
+        grid(embedding_dim=[64], alpha0=[0.05, 0.1, 0.2, 0.4], reg=[0.01, 0.02, 0.04], epochs=[16]),
+    ),
     "recbook MF-BPR": Row("recbook", "MF-BPR", ledger="validated"),
     "PyG LightGCN, sparse tensor": Row("recbook", "LightGCN in PyG, sparse", ledger="validated"),
     "PyG LightGCN, edge list": Row(
@@ -75,6 +80,11 @@ ROWS = {
         keep=(5, 10, 15, 20),
     ),
     "implicit BPR": Row("implicit", "BPR", grid(**SGD), keep=(20, 40, 60, 100, 200)),
+    "Spark ALS": Row(  # its alpha is 1 / alpha0, and its blocks are one for each thread
+        "pyspark",
+        "ALS",
+        grid(rank=[64], alpha=[2.5, 5, 10, 20], regParam=[0.3, 0.6, 1], epochs=[16]),
+    ),
     "cornac BPR": Row("cornac", "BPR", grid(**SGD, epochs=[50, 100, 200])),
     "cornac LightGCN": Row("cornac", "LightGCN", grid(epochs=[50])),
     "LensKit ALS": Row(

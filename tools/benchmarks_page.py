@@ -63,6 +63,21 @@ SAME = (
     "each node of a batch once. (An earlier table had 0.3650 and 0.3564: one seed each, with "
     "settings of a search in which few trials had this size.)\n"
 )
+LATER = (
+    "{name} was measured in a later run: rounds: {rounds}; threads: {machine[threads]}; the load "
+    "was {machine[load]} when it began. Its seconds compare with those of its own run alone.\n"
+)
+SPARK = (
+    "What one tries first on several machines is ALS on Spark (`pyspark`), here in its local mode "
+    "on one. On MovieLens, in the first table, a sweep of it takes {times:g} times as long as one "
+    "of recbook's iALS, and recall is {spark[recall]:.4f} beside iALS's {ials[recall]:.4f} and "
+    "{light[recall]:.4f} of LightGCN with the softmax. The two ALS have "
+    "{ials[settings][embedding_dim]} dimensions, {ials[settings][epochs]} sweeps, and a weight and "
+    "a penalty chosen on validation ({tried} pairs tried); Spark's penalty grows with a node's "
+    "degree alone. It has a block for each thread: with its own ten, a fit took 1.7 times as long "
+    "on two threads (one run). Its memory is that of Python and of the Java machine, whose start "
+    "is not in the seconds.\n"
+)
 GROWTH = (
     "LightGCN trains for a few steps on generated graphs whose degrees follow power "
     "laws. The time of a step grows with the number of edges to the power of "
@@ -124,20 +139,34 @@ def page() -> str:
     names = ("peers", "growth", "floor", "distributed", "reading", "serving")
     peers, growth, reads, shards, log, serving = (result(name) for name in names)
     first = peers["epochs to the published recall"]
-    parts = [HEAD, f"![{ALT}](benchmarks.png)\n", "## Side by side\n"]
+    parts = [HEAD, f"![{ALT}](benchmarks.png)\n", caption(peers["rows"], growth)]
+    parts += ["## Side by side\n"]
     trial = [TRIAL.format(**peers)] if peers["trial_of_epochs"] else []
     seeded = [SEEDS] if any("recalls" in one for one in peers["rows"].values()) else []
     parts += [run_on(peers), *trial, PEERS.format(**peers), *seeded, *table(peers["rows"])]
     parts += [SCALED.format(published="0.3535", **first), *same_settings(peers)]
-    parts += failures(peers["rows"])
+    parts += [*later(peers["rows"]), *failures(peers["rows"])]
     parts += ["How many times as long, the median over the rounds:\n", *goals(peers)]
     parts += ["## Growth\n", run_on(growth), GROWTH.format(**growth), *sizes(growth)]
     parts += ["## A product beside a read\n", run_on(reads), READS, *beside_reads(reads)]
     parts += ["## Several processes\n", run_on(shards), SHARDS.format(**shards)]
-    parts += [*processes(shards)]
+    parts += [*processes(shards), *spark(peers), ""]
     parts += ["## A log of your own\n", run_on(log), READING.format(**log), *phases(log), ""]
     parts += ["## A service under load\n", run_on(serving), *under_load(serving)]
     return "\n".join(parts)
+
+
+def caption(rows: dict[str, Any], growth: dict[str, Any]) -> str:
+    """What the picture finds."""
+    ran = finished(rows)
+    (first, quick), (last, slow) = ran[0], ran[-1]
+    seconds = [number(one["fit"]["median"]) for one in (quick, slow)]
+    return (
+        f"*Above: seconds of training to the end, on a logarithmic scale, from {seconds[0]} s "
+        f"({first}) to {seconds[1]} s ({last}); beside each point, its recall@20. Below: the time "
+        f"of a step grows with the number of edges to the power of {growth['exponent']:.2f}, and "
+        f"that of six reads to the power of {growth['exponent_of_floor']:.2f}.*\n"
+    )
 
 
 def result(name: str) -> dict[str, Any]:
@@ -203,6 +232,29 @@ def failures(rows: dict[str, Any]) -> Iterator[str]:
     for name, values in rows.items():
         if "failed" in values:
             yield f"{name} did not run: `{values['failed']}`.\n"
+
+
+def later(rows: dict[str, Any]) -> Iterator[str]:
+    """What was added to the table."""
+    for name, values in rows.items():
+        if "later" in values:
+            yield LATER.format(name=name, **values["later"])
+
+
+def spark(peers: dict[str, Any]) -> Iterator[str]:
+    """What Spark costs beside recbook's iALS, where both ran."""
+    rows = peers["rows"]
+    for one in peers["ratios"]:
+        if one["slow"] == "Spark ALS":
+            chosen = json.loads((FOLDER / "chosen.json").read_text())
+            tried = " and ".join(str(chosen[one[end]]["tried"]) for end in ("slow", "fast"))
+            names = {
+                "spark": one["slow"],
+                "ials": one["fast"],
+                "light": "recbook LightGCN, softmax",
+            }
+            found = {key: rows[name] for key, name in names.items()}
+            yield SPARK.format(times=one["ratio"], tried=tried, **found)
 
 
 def goals(peers: dict[str, Any]) -> Iterator[str]:

@@ -16,7 +16,9 @@ import numpy as np
 
 Score = Callable[[], np.ndarray]  # all scores, shape (num_users, num_items)
 Evaluate = Callable[[], int]  # evaluates with the package's own means; how many users
-PACKAGES = "recbook torch torch-geometric recbole implicit cornac lenskit dgl numpy scipy".split()
+PACKAGES = (
+    "recbook torch torch-geometric recbole implicit cornac lenskit pyspark dgl numpy scipy".split()
+)
 
 
 class Watch:
@@ -43,17 +45,20 @@ class Watch:
         self.start()
 
 
-def serve(models: dict[str, Callable[..., tuple[Score, Evaluate | None]]]) -> None:
-    """Do the job that the command line names."""
+def serve(
+    models: dict[str, Callable[..., tuple[Score, Evaluate | None]]],
+    processes: tuple[int | str, ...] = ("self",),
+) -> None:
+    """Do the job that the command line names; memory is that of the processes together."""
     job = json.loads(sys.argv[1])
     data = SimpleNamespace(**np.load(job["data"]))
     data.num_users, data.num_items = int(data.num_users), int(data.num_items)
     watch = Watch(job["keep"], job["steps"], job["seed"])
-    before = peak_memory()
+    before = peak_memory(processes)
     score, evaluate = models[job["model"]](data, job["settings"], watch)
     result = {
         "laps": watch.laps,
-        "memory": peak_memory(),
+        "memory": peak_memory(processes),
         "memory_before": before,
         "versions": dict(installed()),
     }
@@ -77,13 +82,13 @@ def csr(data: SimpleNamespace, part: str = "train") -> "scipy.sparse.csr_matrix"
     return csr_matrix((ones, (user, item)), shape=(data.num_users, data.num_items))
 
 
-def peak_memory() -> float:
-    """The most memory that this process has held so far, in MB.
+def peak_memory(processes: tuple[int | str, ...]) -> float:
+    """The most memory that each process has held so far, added up, in MB.
 
     Linux's ``VmHWM``: ``getrusage`` counts what the parent held when it started this process.
     """
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+    each = (Path(f"/proc/{process}/status").read_text() for process in processes)
+    return sum(int(status.split("VmHWM:")[1].split()[0]) for status in each) / 1024
 
 
 def installed():

@@ -73,6 +73,12 @@ def family(name):
     return run
 
 
+def sweeps(data, settings, watch):
+    """How to train recbook's iALS; an epoch is a sweep."""
+    own = {key: value for key, value in settings.items() if key != "epochs"}
+    return family("iALS")(data, own | {"num_sweeps": settings["epochs"]}, watch)
+
+
 def messages(build):
     """How to train with recbook's step along an edge list; an epoch is the steps that are timed."""
 
@@ -153,6 +159,7 @@ def sparse_tensor(train):
 MODELS = {
     name: family(name) for name in ("LightGCN", "LightGCN, softmax", "NGCF", "MF-BPR", "EASE")
 }
+MODELS["iALS"] = sweeps
 MODELS["LightGCN in PyG, edge list"] = pyg(edge_list, normalize=True)
 MODELS["LightGCN in PyG, edge list, kept"] = pyg(edge_list, normalize=True, kept=True)
 MODELS["LightGCN in PyG, sparse"] = pyg(sparse_tensor, normalize=False)

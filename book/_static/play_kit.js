@@ -91,6 +91,12 @@ function tableOf(name, caption, columns, rows) {
 }
 
 /**
+ * A number's text with a minus in place of a hyphen.
+ * @param {string} number
+ */
+const withMinus = (number) => number.replace("-", "−");
+
+/**
  * A slider, its label and what it stands at.
  * @param {string} id
  * @param {string} text

@@ -69,7 +69,7 @@
     const pointerdown = (/** @type {PointerEvent} */ event) => drag(event, film);
     const handle = make("span", { "aria-hidden": "true" }, "⠿ ");
     const grip = make("span", { class: "play-grip", pointerdown }, handle, name);
-    const box = make("label", {}, hidden, " hidden like");
+    const box = make("label", {}, hidden, " hidden");
     const film = { name, hidden: hidden.checked, line: make("li"), verdict };
     film.line.append(grip, verdict, box, up, down);
     return film;
@@ -167,8 +167,8 @@
   const answer = shown(measure(raised, 5).rows[2].value);
   const why = "Precision and recall stay as they are. Move Brazil to the top and look.";
   const how =
-    "Drag a film by its name, or move it with its buttons or the arrow keys. Tick what is a " +
-    "hidden like. The thick line ends the list.";
+    'Drag a film by its name, or move it with its buttons or the arrow keys. Tick "hidden" ' +
+    "where the user likes a film and the recommender was not told so. The thick line ends the list.";
   update();
   believeFirst(placeOf("play-list"), { question, answer, why, how }, [
     summary,

@@ -120,7 +120,7 @@
 
   /** @param {number} value */
   const shown = (value) =>
-    Number.isNaN(value) ? "–" : value.toFixed(3).replace(/^-(0\.0+)$/, "$1");
+    Number.isNaN(value) ? "–" : withMinus(value.toFixed(3).replace(/^-(0\.0+)$/, "$1"));
 
   /**
    * Which nodes are within K edges of one, in words.
@@ -209,8 +209,9 @@
   const tips = names.map((name, v) => {
     const ray = draw("line", { x1: 130, y1: 125, class: "play-ray" });
     const width = 8 + 6.4 * name.length;
-    const box = { width, height: 18, x: -width / 2, y: -9, rx: v < 3 ? 9 : 0 };
-    const label = draw("text", { y: 4, "text-anchor": "middle" }, name);
+    const y = v < 3 ? -18 : 0; // users above their points, films below: some share one
+    const box = { width, height: 18, x: -width / 2, y, rx: v < 3 ? 9 : 0 };
+    const label = draw("text", { y: y + 13, "text-anchor": "middle" }, name);
     const tip = draw("g", { class: v < 3 ? "play-user" : "play-film" }, draw("rect", box), label);
     plane.svg.append(ray);
     return { ray, tip };

@@ -104,9 +104,9 @@
     heat.output.textContent = temperature.toFixed(2);
     table.title.textContent = `${names[mine]} is the film that the user has`;
     names.forEach((_, j) => {
-      rows[j].textContent = cosines[j].toFixed(2);
+      rows[j].textContent = withMinus(cosines[j].toFixed(2));
       table.cells[j][2].textContent = share[j].toFixed(3);
-      table.cells[j][3].textContent = (push[j] > 0 ? "+" : "") + push[j].toFixed(3);
+      table.cells[j][3].textContent = (push[j] > 0 ? "+" : "") + withMinus(push[j].toFixed(3));
       bars[j].share.setAttribute("width", String(90 * share[j]));
       const [x, width] = [245 + 75 * Math.min(push[j], 0), 75 * Math.abs(push[j])];
       fill(

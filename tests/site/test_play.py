@@ -103,7 +103,7 @@ def assert_shows(page: Page, edges: set[tuple[int, int]], k: int, mean: bool, wh
     far = [next((str(hop) for hop in range(21) if walks[hop][v]), "no path") for v in range(7)]
     assert texts(page, "#play-embeddings td:nth-of-type(1)") == far
     summary = page.locator("#play-summary").inner_text()
-    cosines = [float(number) for number in re.findall(r"(?:users|films) (-?\d\.\d+)", summary)]
+    cosines = re.findall(r"(?:users|films) (-?\d\.\d+)", summary.replace("−", "-"))
     assert_near(cosines, [mean_cosine(x[:3]), mean_cosine(x[3:])])
     heard = torch.stack(walks[: k + 1]).any(0) if mean else walks[k]
     named = summary.split(f"{who} hears: ")[1].rstrip(".").split(", ")
