@@ -22,6 +22,7 @@ __all__ = [
     "constant_product",
     "inv_sqrt",
     "largest_singular",
+    "mean_of_neighbors",
     "row_entries",
     "sparse_product",
     "sparse_rows",
@@ -64,10 +65,7 @@ def sparse_rows(row: Tensor, column: Tensor, value: Tensor, size: tuple[int, int
     tensor([[0., 5., 0.],
             [6., 0., 7.]])
     """
-    check_kind("size", size, (tuple, list, torch.Size), hint="e.g. (num_rows, num_columns)")
-    if len(size) != 2:
-        raise ValueError(f"got size={size}, expected the numbers of rows and of columns")
-    num_rows, num_columns = (check_count("size", number, least=0) for number in size)
+    num_rows, num_columns = _checked_size(size)
     check_tensor("row", row, "n", of="positions", number=num_rows)
     if max(len(row), num_columns) > INT32_MAX:  # or positions would overflow
         given = f"{len(row):,} entries in {num_columns:,} columns"
@@ -89,6 +87,43 @@ def sparse_rows(row: Tensor, column: Tensor, value: Tensor, size: tuple[int, int
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
         # Positions of 32 bits are half as much to read.
         return torch.sparse_csr_tensor(row_start, column.int(), value, size=size)
+
+
+def _checked_size(size: Any) -> tuple[int, int]:
+    check_kind("size", size, (tuple, list, torch.Size), hint="e.g. (num_rows, num_columns)")
+    if len(size) != 2:
+        raise ValueError(f"got size={size}, expected the numbers of rows and of columns")
+    num_rows, num_columns = (check_count("size", number, least=0) for number in size)
+    return num_rows, num_columns
+
+
+def mean_of_neighbors(row: Tensor, column: Tensor, size: tuple[int, int]) -> Tensor:
+    r"""The sparse matrix that averages: :math:`M_{vj} = 1/|\mathcal{N}_v|` for each neighbour.
+
+    Args:
+        row: the node that averages, for each edge, shape ``(E,)``.
+        column: its neighbour, shape ``(E,)``.
+        size: how many nodes average, and how many can be neighbours.
+
+    Returns:
+        Sparse CSR tensor of this size; the row of a node without neighbours is empty.
+
+    Raises:
+        TypeError: on what are no positions.
+        ValueError: on a position that is out of range, or an edge that is there twice.
+
+    >>> row, column = torch.tensor([1, 0, 0]), torch.tensor([2, 1, 0])
+    >>> mean_of_neighbors(row, column, size=(2, 3)).to_dense()
+    tensor([[0.5000, 0.5000, 0.0000],
+            [0.0000, 0.0000, 1.0000]])
+    """
+    num_rows, num_columns = _checked_size(size)
+    check_tensor("row", row, "E", of="positions", number=num_rows)
+    check_tensor("column", column, len(row), of="positions", number=num_columns)
+    order = torch.argsort(row * num_columns + column)
+    row, column = row[order], column[order]
+    share = 1 / torch.bincount(row, minlength=num_rows)
+    return sparse_rows(row, column, share[row], size)
 
 
 def row_entries(row_start: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:

@@ -58,6 +58,7 @@ from recbook.models import (
     IALS,
     NGCF,
     SLIM,
+    GraphSAGE,
     ItemKNN,
     LightGCN,
     MatrixFactorization,
@@ -67,6 +68,7 @@ from recbook.models import (
     RP3beta,
     UserKNN,
 )
+from recbook.models.inductive import mean_of_neighbors, sage_layer
 from recbook.sampling import TripletSampler
 from recbook.training import train
 from recbook.tuning import Family, closed_form, trained
@@ -373,6 +375,11 @@ def lightgcn() -> LightGCN:
     return model
 
 
+def sage() -> GraphSAGE:
+    settings = {"embedding_dim": 2, "steps": 1}
+    return GraphSAGE(GENRES(), GENRES()[:3], torch.eye(4), **settings).fit(toy())
+
+
 def ngcf() -> NGCF:
     return NGCF(3, 4, embedding_dim=2, num_layers=1)
 
@@ -398,6 +405,20 @@ MASK = lambda: torch.tensor([[True, False, False], [False, True, True]])  # noqa
 def features() -> Wrong:
     values = but(sized(tensor(GENRES), GENRES)(), "whole", "longer")
     return values | {"NaN": GENRES() * NAN, "infinity": GENRES() * INF, "negative": GENRES() - 1}
+
+
+def table() -> Wrong:
+    """What is no feature matrix of four rows and two columns."""
+    x = GENRES()
+    return OTHERS | {
+        "a list": x.tolist(), "a frame": films(), "one dimension": x[0], "NaN": x * NAN,
+        "infinity": x * INF, "complex": x.to(torch.complex64), "a sparse tensor": x.to_sparse(),
+    }  # fmt: skip
+
+
+def rows_as(x: Any) -> Wrong:
+    """What does not fit in place of a table."""
+    return table() | {"fewer rows": x[:-1], "fewer columns": x[:, :-1]}
 
 
 def pair() -> Wrong:
@@ -563,6 +584,30 @@ ENTRIES: dict[str, Entry] = {
         test_size=(value(0.25), share()),
         val_size=(value(0.25), share(zero=True)),
     ),
+    "newcomer_split": entry(
+        recbook.data.newcomer_split,
+        interactions=(frame, frames()),
+        share=(value(0.25), share()),
+        val_share=(value(0.25), share(zero=True)),
+        seed=(value(0), seed),
+    ),
+    "named_items": entry(
+        recbook.data.named_items,
+        users=(toy, part(None)),
+        k=(value(1), count(0, 1)),
+        most=(value(1), count(1, 1)),
+    ),
+    "one_hot": entry(
+        recbook.data.one_hot,
+        table=(films, lambda: OTHERS | {"a dict": films().to_dict("list")}),
+        columns=(
+            value(["genres"]),
+            lambda: OTHERS | {"another": ["genre"], "none": [], "a number": 3},
+        ),
+    ),
+    "weigh_rare": entry(
+        recbook.data.weigh_rare, features=(GENRES, table), least=(value(1), count(1, 2))
+    ),
     "given_split": entry(
         recbook.data.given_split,
         train=(lambda: frame()[:8], frames()),
@@ -575,6 +620,10 @@ ENTRIES: dict[str, Entry] = {
     "movielens_of": entry(recbook.data.movielens.movielens_of, split=(split, splits)),
     "load_citeulike": entry(
         lambda root: None if root is None else recbook.data.load_citeulike(root),
+        root=(value(None), optional(path)),
+    ),
+    "load_citeulike_articles": entry(
+        lambda root: None if root is None else recbook.data.load_citeulike_articles(root),
         root=(value(None), optional(path)),
     ),
     "load_gowalla": entry(
@@ -800,6 +849,14 @@ ENTRIES: dict[str, Entry] = {
         ),
         x=(floats(7, 2), sized(tensor(floats(7, 2)), floats(7, 2))),
     ),
+    "constant_product": entry(
+        recbook.sparse.constant_product,
+        matrix=(
+            lambda: train_adjacency(toy()),
+            without(lambda: matrix(), "not symmetric"),
+        ),
+        x=(floats(7, 2), sized(tensor(floats(7, 2)), floats(7, 2))),
+    ),
     "sparse_rows": entry(
         recbook.sparse.sparse_rows,
         row=(USERS, sized(tensor(USERS, 3), USERS)),
@@ -939,6 +996,50 @@ ENTRIES: dict[str, Entry] = {
         num_sweeps=(value(2), count()),
         seed=(value(0), seed),
     ),
+    "GraphSAGE": entry(
+        GraphSAGE,
+        item_features=(GENRES, table),
+        user_features=(GENRES, optional(table)),
+        links=(lambda: torch.eye(4), optional(lambda: rows_as(torch.eye(4)))),
+        people=(value(True), flag),
+        embedding_dim=(value(2), count()),
+        num_layers=(value(1), count(0)),
+        table=(value(True), flag),
+        hidden=(value(0.1), share(zero=True)),
+        temperature=(value(0.1), number(0, open_ends=True)),
+        lr=(value(0.1), number(0, open_ends=True)),
+        reg=(value(0.1), number(0)),
+        steps=(value(1), count()),
+        num_candidates=(value(2), optional(count())),
+        seed=(value(0), seed),
+    ),
+    "GraphSAGE.user_vectors": entry(
+        method(sage, "user_vectors"),
+        named=(toy, without(part((3, 4), empty=True), "more users")),
+        features=(lambda: GENRES()[:3], lambda: rows_as(GENRES()[:3])),
+    ),
+    "GraphSAGE.item_vectors": entry(
+        method(sage, "item_vectors"),
+        features=(GENRES, lambda: rows_as(GENRES())),
+        links=(lambda: torch.eye(4), lambda: rows_as(torch.eye(4))),
+    ),
+    "mean_of_neighbors": entry(
+        mean_of_neighbors,
+        row=(USERS, sized(tensor(USERS, 3), USERS)),
+        column=(ITEMS, sized(tensor(ITEMS, 4), ITEMS)),
+        size=(value((3, 4)), lambda: OTHERS | {"one": (3,), "a number": 3, "halves": (3.5, 4)}),
+    ),
+    "sage_layer": entry(
+        lambda own, own_weight, means, x, weight: sage_layer(own, own_weight, (means, x, weight)),
+        own=(floats(7, 2), sized(tensor(floats(7, 2)), floats(7, 2))),
+        own_weight=(floats(2, 2), sized(tensor(floats(2, 2)), floats(2, 2))),
+        means=(
+            lambda: train_adjacency(toy()),
+            without(lambda: matrix(), "not symmetric"),
+        ),
+        x=(floats(7, 2), sized(tensor(floats(7, 2)), floats(7, 2))),
+        weight=(floats(2, 2), sized(tensor(floats(2, 2)), floats(2, 2))),
+    ),
     # training and tuning
     "train": entry(
         train,
@@ -1029,10 +1130,11 @@ IN_PROCESSES: dict[str, Entry] = {
     ),
 }
 for _model in (
-    Popularity, ItemKNN, UserKNN, RP3beta, PureSVD, EASE, EDLAE, SLIM, GFCF, IALS
+    Popularity, ItemKNN, UserKNN, RP3beta, PureSVD, EASE, EDLAE, SLIM, GFCF, IALS, GraphSAGE
 ):  # fmt: skip
     _settings: dict[str, Any] = {
-        PureSVD: {"embedding_dim": 2}, GFCF: {"num_frequencies": 2}, IALS: {"embedding_dim": 2}
+        PureSVD: {"embedding_dim": 2}, GFCF: {"num_frequencies": 2}, IALS: {"embedding_dim": 2},
+        GraphSAGE: {"item_features": GENRES(), "embedding_dim": 2, "steps": 1},
     }.get(_model, {})  # fmt: skip
     _fresh = lambda model=_model, settings=_settings: model(**settings)  # noqa: E731
     _fitted = lambda fresh=_fresh: fresh().fit(toy())  # noqa: E731
@@ -1072,6 +1174,9 @@ EXEMPT = {
     "History": "a record that train makes",
     "Choice": "a record that tune makes",
     "MovieLens": "a record that load_movielens_100k makes",
+    "Articles": "a record that load_citeulike_articles makes",
+    "Newcomers": "a record that newcomer_split makes",
+    "NewcomerSplit": "a record that newcomer_split makes",
     "Range.at": "given shares by draw",
     "Family.drawn": "hands its ranges to draw, which checks, and makes a record",
     "Family": "a record; tune checks what its function returns",

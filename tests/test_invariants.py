@@ -127,7 +127,7 @@ def test_nan_never_passes(toy: Interactions) -> None:
 @pytest.mark.parametrize("name", FITTED)
 def test_nothing_is_fitted_to_an_empty_part(name: str) -> None:
     with pytest.raises(ValueError, match=r"got no interaction, expected at least one"):
-        FITTED[name]().fit(Interactions(NONE, NONE, 3, 4))
+        FITTED[name]().fit(Interactions(NONE, NONE, 40, 40))
 
 
 def test_an_empty_part_is_noticed_before_training(

@@ -22,41 +22,13 @@ from recbook.data import Interactions, check_features, check_part
 from recbook.losses import softmax_loss_in_blocks
 from recbook.models.base import BaseRecommender
 from recbook.progress import progress
-from recbook.sparse import constant_product, sparse_rows
+from recbook.sparse import check_csr, constant_product, mean_of_neighbors, sparse_rows
 
 __all__ = ["GraphSAGE", "mean_of_neighbors", "sage_layer"]
 
 Pairs = tuple[Tensor, Tensor]
 Inputs = tuple[Tensor, Tensor, Tensor | None]
 Message = tuple[str, Tensor | None, Tensor]
-
-
-def mean_of_neighbors(row: Tensor, column: Tensor, size: tuple[int, int]) -> Tensor:
-    r"""The sparse matrix that averages: :math:`M_{vj} = 1/|\mathcal{N}_v|` for each neighbour.
-
-    Args:
-        row: the node that averages, for each edge, shape ``(E,)``.
-        column: its neighbour, shape ``(E,)``.
-        size: how many nodes average, and how many can be neighbours.
-
-    Returns:
-        Sparse CSR tensor of this size; the row of a node without neighbours is empty.
-
-    Raises:
-        TypeError: on what are no positions.
-        ValueError: on a position that is out of range, or an edge that is there twice.
-
-    >>> row, column = torch.tensor([1, 0, 0]), torch.tensor([2, 1, 0])
-    >>> mean_of_neighbors(row, column, size=(2, 3)).to_dense()
-    tensor([[0.5000, 0.5000, 0.0000],
-            [0.0000, 0.0000, 1.0000]])
-    """
-    check_tensor("row", row, "E", of="positions")
-    check_tensor("column", column, len(row), of="positions")
-    order = torch.argsort(row * size[1] + column)
-    row, column = row[order], column[order]
-    share = 1 / torch.bincount(row, minlength=size[0])
-    return sparse_rows(row, column, share[row], size)
 
 
 def sage_layer(own: Tensor, own_weight: Tensor, *messages: tuple[Tensor, Tensor, Tensor]) -> Tensor:
@@ -94,7 +66,9 @@ def sage_layer(own: Tensor, own_weight: Tensor, *messages: tuple[Tensor, Tensor,
     check_tensor("own", own, "n", "d")
     result = own @ check_tensor("own_weight", own_weight, own.shape[1], "d'")
     for means, x, weight in messages:
-        check_tensor("x", x, "m", "d")
+        check_csr("means", means)
+        check_tensor("own", own, len(means), "d", hint="a row for each row of means")
+        check_tensor("x", x, means.shape[1], "d", hint="a row for each column of means")
         check_tensor("weight", weight, x.shape[1], result.shape[1])
         result = result + constant_product(means, x @ weight)
     return result
