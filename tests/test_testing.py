@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -19,6 +20,7 @@ from recbook.models import (
     SLIM,
     BaseRecommender,
     EmbeddingModel,
+    GraphSAGE,
     ItemKNN,
     LightGCN,
     MatrixFactorization,
@@ -32,7 +34,7 @@ from recbook.training import train
 
 FITTED = [
     Popularity(), ItemKNN(5), UserKNN(5), RP3beta(num_neighbors=5), PureSVD(4), EASE(10), EDLAE(10),
-    SLIM(0.5, 2), GFCF(4), IALS(8),
+    SLIM(0.5, 2), GFCF(4), IALS(8), GraphSAGE(np.eye(20), embedding_dim=4, steps=2),
 ]  # fmt: skip
 TRAINED: dict[str, tuple[Callable[..., EmbeddingModel], dict[str, Any]]] = {
     "MatrixFactorization": (MatrixFactorization, {}),

@@ -20,6 +20,7 @@ from recbook.checks import (
 )
 from recbook.data import Interactions, check_features, check_part
 from recbook.losses import softmax_loss_in_blocks
+from recbook.memory import check_memory
 from recbook.models.base import BaseRecommender
 from recbook.progress import progress
 from recbook.sparse import check_csr, constant_product, mean_of_neighbors, sparse_rows
@@ -115,6 +116,7 @@ class GraphSAGE(BaseRecommender):
     Raises:
         TypeError, ValueError: on features or links that are no such tables, or numbers out of
             range; by ``fit``, on other numbers of users or items than there are rows.
+        MemoryError: by ``fit``, where parameters and layers cannot fit.
         FloatingPointError: by ``fit``, where the loss is no longer finite.
 
     References: Hamilton et al., NeurIPS 2017, for the layers; Volkovs, Yu and Poutanen, DropoutNet:
@@ -170,6 +172,15 @@ class GraphSAGE(BaseRecommender):
         check_part("train", train, num_items=self.item_features.shape[0])
         if self.user_features is not None:
             check_features("user_features", self.user_features, train.num_users)
+        nodes = train.num_users + train.num_items
+        rows = 2 * (self.item_features.shape[1] + self.table * train.num_items)
+        check_memory(
+            {
+                "tables, gradients and Adam's two moments": (rows, self.embedding_dim, 4, 4),
+                "layers and gradients": (nodes, self.embedding_dim, 2 * self.num_layers + 2, 4),
+            },
+            "use a smaller embedding_dim, or no table",
+        )
         self.remember(train)
         self.known_users = None  # who names nothing has a list by their features
         self.known_items = known = train.item_degree > 0
