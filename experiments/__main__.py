@@ -17,7 +17,6 @@ from experiments.baselines import baselines
 from experiments.citeulike import citeulike
 from experiments.factors import factors
 from experiments.gowalla import gowalla
-from experiments.newcomers import newcomers
 from experiments.ngcf_parts import ngcf_parts
 from experiments.original import original
 from experiments.over_time import over_time
@@ -42,7 +41,6 @@ EXPERIMENTS: dict[str, Callable[[Runs, Plan], dict[str, Any]]] = {
     "search_recent": search_recent,
     "citeulike": citeulike,
     "gowalla": gowalla,
-    "newcomers": newcomers,
 }
 
 
@@ -92,10 +90,8 @@ def write(name: str, plan: Plan, jobs: int) -> bool:
     seeds = list(plan.seeds)
     if name == "gowalla":
         data, split = "Gowalla, the authors' split", plan.load_gowalla()
-    elif name == "citeulike":
+    elif "citeulike" in name:
         data, split = "CiteULike-a", replace(plan, load_pairs=plan.load_citeulike).split()
-    elif name == "newcomers":
-        data, split = "MovieLens-100K, ratings >= 3, and CiteULike-a", plan.split()
     else:
         data, split = "MovieLens-100K, ratings >= 3", plan.split()
     command = f"python -m experiments {name}"
