@@ -288,7 +288,12 @@ def liked_of(args: argparse.Namespace) -> pd.DataFrame:
     if args.ratings is None:
         say("reading MovieLens-100K")
         return to_implicit(load_movielens_100k().ratings, args.min_rating)
-    rows = read_interactions(log_of(args), ids="text")
+    log = log_of(args)
+    try:
+        rows = read_interactions(log, ids="text")
+    except ValueError as error:
+        clean = f"recbook check {args.ratings} --out clean.csv"
+        raise ValueError(f"{error}; or let it be cleaned: {clean}") from error
     return to_implicit(rows, args.min_rating) if "rating" in rows else rows
 
 

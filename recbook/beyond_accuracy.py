@@ -116,8 +116,8 @@ def overlap(recommended: Tensor, others: Tensor) -> Tensor:
         _check_lists(lists, torch.iinfo(torch.int64).max)
     if others.shape != recommended.shape:
         raise ValueError(
-            f"got lists of shape {tuple(recommended.shape)} and {tuple(others.shape)}, expected "
-            "two of the same"
+            f"others: got lists of shape {tuple(others.shape)}, expected those of recommended, "
+            f"{tuple(recommended.shape)}"
         )
     both = (recommended[:, :, None] == others[:, None]).any(2) & (recommended >= 0)
     return both.sum(1) / (recommended >= 0).sum(1).double()

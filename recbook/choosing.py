@@ -11,6 +11,7 @@ import pandas as pd
 from recbook import beyond_accuracy
 from recbook.checks import check_count, check_kind
 from recbook.data import Split, given_split, global_time_split, random_split
+from recbook.data.reading import check_frame
 from recbook.evaluation import evaluate
 from recbook.models import BaseRecommender
 from recbook.stats import Comparison, compare
@@ -98,6 +99,7 @@ def choose(
         TypeError: on what is no table, no number, nothing to call.
         ValueError: on bad rows, on too few of them for three parts, on more ``k`` than items.
     """
+    check_frame(rows)
     check_count("k", k)
     check_count("trials", trials)
     check_kind("tell", tell, Callable, hint="such as print")

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from recbook.checks import check_kind
+from recbook.checks import check_count, check_kind
 from recbook.data import Interactions, Split
 from recbook.data.lookup import find
 from recbook.data.reading import check_frame
@@ -122,6 +122,7 @@ def train_on(
     fit_anew = "fit another anew on split.train"
     check_kind("model", model, (LightGCN, MatrixFactorization), hint=fit_anew)
     check_kind("split", split, Split)
+    check_count("epochs", epochs)
     if "initial_embeddings" in training:
         raise ValueError("got initial_embeddings, but training goes on from the model's")
     size, known = (split.train.num_users, split.train.num_items), model.fitted_on

@@ -38,8 +38,8 @@ def vectors_of(model: BaseRecommender) -> tuple[Tensor, Tensor]:
     check_kind("model", model, BaseRecommender, hint="see recbook.models")
     if not isinstance(model, EmbeddingModel | PureSVD | IALS):
         raise TypeError(
-            f"got {type(model).__name__}, whose scores are no inner products of vectors, expected "
-            "LightGCN, MatrixFactorization, NGCF, PureSVD or IALS; fit one of these"
+            f"model: got {type(model).__name__}, whose scores are no inner products of vectors, "
+            "expected LightGCN, MatrixFactorization, NGCF, PureSVD or IALS; fit one of these"
         )
     model.positions([])  # raises where nothing is fitted
     return model.final if isinstance(model, EmbeddingModel) else (model.user_emb, model.item_emb)

@@ -30,6 +30,7 @@ from torch import Tensor
 import recbook
 import recbook.answers
 import recbook.beyond_accuracy
+import recbook.choosing
 import recbook.data
 import recbook.data.movielens
 import recbook.evaluation
@@ -47,6 +48,8 @@ import recbook.ranking
 import recbook.sparse
 import recbook.stats
 import recbook.tuning
+import recbook.updating
+import recbook.vectors
 from recbook import distributed
 from recbook.data import Interactions, Split
 from recbook.evaluation import RankingReport
@@ -205,6 +208,17 @@ def part(size: tuple[int, int] | None = (3, 4), empty: bool = False) -> Kind:
         return values
 
     return wrong
+
+
+def logs() -> Wrong:
+    """What has users and items, whatever is wrong with them, is a log."""
+    good = frame()
+    return OTHERS | {
+        "a dict": good.to_dict("list"), "a list": good.values.tolist(), "empty": good[:0],
+        "a part": toy(), "without users": good.drop(columns="user_id"),
+        "without items": good.drop(columns="item_id"),
+        "ids of two types": good.assign(user_id=["a", *range(len(good) - 1)]),
+    }  # fmt: skip
 
 
 def splits() -> Wrong:
@@ -373,6 +387,11 @@ def lightgcn() -> LightGCN:
     return model
 
 
+def trained_lightgcn() -> LightGCN:
+    train(model := LightGCN(3, 4, embedding_dim=2), Split(toy()), epochs=1, batch_size=2)
+    return model
+
+
 def ngcf() -> NGCF:
     return NGCF(3, 4, embedding_dim=2, num_layers=1)
 
@@ -476,6 +495,29 @@ ENTRIES: dict[str, Entry] = {
         train=(toy, part(None)),
         features=(GENRES, lambda: features() | {"longer": torch.ones(5, 2)}),
     ),
+    "overlap": entry(
+        recbook.beyond_accuracy.overlap,
+        recommended=(LISTS, without(sized(tensor(LISTS), LISTS), "negative")),
+        others=(LISTS, without(sized(tensor(LISTS), LISTS), "negative")),
+    ),
+    "diversify": entry(
+        recbook.beyond_accuracy.diversify,
+        recommended=(LISTS, without(sized(tensor(LISTS, 4), LISTS), "negative")),
+        score=(floats(2, 4), without(sized(tensor(floats(2, 4)), floats(2, 4), 1), "whole")),
+        features=(GENRES, lambda: features() | {"longer": torch.ones(5, 2)}),
+        k=(value(2), count(1, 2)),
+        weight=(value(0.3), number(0, 1)),
+    ),
+    "calibrate": entry(
+        recbook.beyond_accuracy.calibrate,
+        recommended=(LISTS, without(sized(tensor(LISTS, 4), LISTS), "negative")),
+        score=(floats(2, 4), without(sized(tensor(floats(2, 4)), floats(2, 4), 1), "whole")),
+        users=(USERS, positions(3)),
+        train=(toy, part(None)),
+        features=(GENRES, lambda: features() | {"longer": torch.ones(5, 2)}),
+        k=(value(2), count(1, 2)),
+        weight=(value(0.3), number(0, 1)),
+    ),
     # data
     "Interactions.from_pairs": entry(
         Interactions.from_pairs,
@@ -538,6 +580,28 @@ ENTRIES: dict[str, Entry] = {
         duplicates=(value("refuse"), choice),
         user_id=(value("user_id"), choice),
         rating=(value("rating"), optional(choice)),
+    ),
+    "find_columns": entry(
+        recbook.data.find_columns,
+        names=(value(["user", "item"]), lambda: OTHERS | {"others": ["a", "b"], "none": []}),
+        user_id=(value("user"), choice),
+    ),
+    "read_log": entry(
+        recbook.data.read_log,
+        source=(frame, lambda: but(logs(), "ids of two types") | but(path(), "bytes")),
+        user_id=(value("user_id"), choice),
+    ),
+    "clean_log": entry(
+        recbook.data.clean_log,
+        log=(frame, logs),
+        leave=(value(["bots"]), lambda: OTHERS | {"one": "bots", "another": ["robots"]}),
+    ),
+    "shop_log": entry(
+        recbook.data.shop_log,
+        seed=(value(0), seed),
+        num_people=(value(9), count()),
+        num_products=(value(50), count(50)),
+        faults=(value(["bots"]), lambda: OTHERS | {"one": "bots", "another": ["robots"]}),
     ),
     "to_implicit": entry(
         recbook.data.to_implicit,
@@ -624,6 +688,40 @@ ENTRIES: dict[str, Entry] = {
         recbook.answers.StoredAnswers,
         path=(lambda: recbook.save(PureSVD(2).fit(toy()), named(), MODEL), path),
         probes=(value(0), count(0)),
+    ),
+    # vectors, updating, choosing
+    "vectors_of": entry(
+        recbook.vectors.vectors_of,
+        model=(lambda: PureSVD(2).fit(toy()), lambda: recommender() | {"EASE": EASE().fit(toy())}),
+    ),
+    "export_vectors": entry(
+        recbook.vectors.export_vectors,
+        model=(lambda: PureSVD(2).fit(toy()), recommender),
+        split=(named, lambda: splits() | {"without ids": split()}),
+        path=(value("vectors.npz"), lambda: path() | {"another ending": "vectors.csv"}),
+    ),
+    "grow": entry(
+        recbook.updating.grow,
+        split=(named, lambda: splits() | {"without ids": split()}),
+        rows=(
+            lambda: pd.DataFrame({"user_id": ["a", "d"], "item_id": [7, 11]}),
+            lambda: frames()() | {"numbers": frame()},
+        ),
+    ),
+    "train_on": entry(
+        recbook.updating.train_on,
+        model=(trained_lightgcn, recommender),
+        split=(lambda: Split(toy()), splits),
+        loss=(value("bpr"), choice),
+        epochs=(value(1), count()),
+        lr=(value(0.1), optional(number(0, open_ends=True))),
+    ),
+    "choose": entry(
+        recbook.choosing.choose,
+        rows=(lambda: frame(), without(frames(), "rating", "without timestamp")),
+        k=(value(2), count(1, 4)),
+        trials=(value(1), count()),
+        tell=(value(len), function),
     ),
     # exercises
     "compare_guess": entry(
@@ -1072,6 +1170,9 @@ EXEMPT = {
     "History": "a record that train makes",
     "Choice": "a record that tune makes",
     "MovieLens": "a record that load_movielens_100k makes",
+    "Shop": "a record that shop_log makes",
+    "Chosen": "a record that choose makes",
+    "plain_name": "given names of columns that were read",
     "Range.at": "given shares by draw",
     "Family.drawn": "hands its ranges to draw, which checks, and makes a record",
     "Family": "a record; tune checks what its function returns",

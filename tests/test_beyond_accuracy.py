@@ -174,7 +174,7 @@ def test_overlap_by_hand() -> None:
     after = torch.tensor([[2, 0, 9], [5, 3, 4], [-1, 6, 7], [0, 1, 2]])
     shared = overlap(before, after).tolist()
     assert shared[:3] == pytest.approx([2 / 3, 1, 1]) and math.isnan(shared[3])
-    with pytest.raises(ValueError, match="expected two of the same"):
+    with pytest.raises(ValueError, match="expected those of recommended"):
         overlap(before, after[:2])
 
 

@@ -13,9 +13,17 @@ import pandas as pd
 import pytest
 
 from recbook import __main__ as command
-from recbook import load
+from recbook import choosing, load
 from recbook.__main__ import run_command
-from recbook.data import random_split
+from recbook.answers import StoredAnswers
+from recbook.data import (
+    check_log,
+    clean_log,
+    random_split,
+    read_interactions,
+    read_log,
+    shop_log,
+)
 from recbook.evaluation import evaluate
 from recbook.models import Popularity
 
@@ -61,6 +69,112 @@ def test_from_a_file_to_lists(
     found = run(capsys, "recommend", stored, "--user", "p3", "--user", "p7", "-k", 4)
     lists = parts.recommend(model, ["p3", "p7"], 4)
     assert pd.DataFrame(found)["item_id"].tolist() == lists["item_id"].tolist()
+
+
+@pytest.fixture
+def clicks(tmp_path: Path) -> Path:
+    """A shop's log under the names that it may have, with what is wrong with it."""
+    faults = ["missing values", "exact duplicates", "bots", "repeated visits"]
+    log = shop_log(0, 120, 60, faults).log
+    path = tmp_path / "clicks.csv"
+    log.set_axis(["Visitor", "sku", "created_at"], axis=1).to_csv(path, index=False, sep=";")
+    return path
+
+
+def test_a_log_is_checked(clicks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = run(capsys, "check", clicks, "--out", tmp_path / "clean.csv")
+    log = read_log(clicks)
+    assert found == check_log(log).to_dict("records") and len(found) == 4
+    assert read_interactions(tmp_path / "clean.csv").equals(clean_log(log))
+    assert run(capsys, "check", tmp_path / "clean.csv") == []
+    assert run_command(["check", str(clicks)]) == 0
+    out, told = capsys.readouterr()
+    assert "user_id is 'Visitor', item_id is 'sku', timestamp is 'created_at'" in told
+    assert out.count("dropped ") == 4 and "bots" in out and max(map(len, out.splitlines())) < 120
+
+
+def test_from_clicks_to_a_model_that_answers(
+    clicks: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(choosing, "CANDIDATES", ("Popularity", "ItemKNN", "EASE"))
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    stored = tmp_path / "clicks.safetensors"
+    assert run_command(["fit", str(clicks), "--out", str(stored), "--trials", "1", "--json"]) == 0
+    out, told = capsys.readouterr()
+    rows = clean_log(read_log(clicks))
+    chosen = choosing.choose(rows, trials=1)
+    table = json.loads(out)
+    assert [row["model"] for row in table] == ["Popularity", chosen.name]
+    assert [row["recall"] for row in table] == pytest.approx(list(chosen.measures["recall"]))
+    assert "bots: 6,000 rows are left out" in told and "split by time" in told
+    assert all(sentence in told for sentence in chosen.expectations())
+    model, parts = load(stored)
+    assert len(parts.train) == len(rows) and type(model) is type(chosen.model)
+    user = rows["user_id"][0]
+    lists = run(capsys, "recommend", stored, "--user", user, "-k", 3)
+    assert lists == parts.recommend(model, user, 3).to_dict("records")
+    answers = StoredAnswers(stored)
+    assert [item for item, _ in answers.recommend(user, 3)] == [row["item_id"] for row in lists]
+
+
+def test_ratings_are_liked_or_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choosing, "CANDIDATES", ("Popularity", "ItemKNN"))
+    user, item = np.divmod(np.arange(400), 20)
+    table = pd.DataFrame({"user": user, "movie": item, "stars": 1 + (user + item) % 5})
+    table[table.index % 3 > 0].to_csv(tmp_path / "stars.csv", index=False)
+    stored = tmp_path / "model"
+    run(capsys, "fit", tmp_path / "stars.csv", "--out", stored, "--min-rating", 4, "-k", 5)
+    liked = table[(table.index % 3 > 0) & (table["stars"] >= 4)]
+    assert len(load(stored)[1].train) == len(liked)
+
+
+def test_pairs_that_come_twice_are_cleaned_first(
+    clicks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = ["train", "popularity", "--out", tmp_path / "model", "--ratings"]
+    said = refused(capsys, *train, clicks)
+    assert f"recbook check {clicks} --out clean.csv" in said
+    run(capsys, "check", clicks, "--out", tmp_path / "clean.csv")
+    assert run(capsys, *train, tmp_path / "clean.csv")["recall"] > 0
+
+
+def test_columns_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = pd.DataFrame({"who": ["a", "b"], "what": ["x", "y"], "time": ["2025", "2026"]})
+    table.to_csv(tmp_path / "odd.csv", index=False)
+    said = refused(capsys, "check", tmp_path / "odd.csv")
+    assert "none of which is the user_id" in said and "got the columns ['who', 'what'" in said
+    named = ["--columns", "user_id=who,item_id=what"]
+    assert run(capsys, "check", tmp_path / "odd.csv", *named) == []
+    assert run(capsys, "data", "--ratings", tmp_path / "odd.csv", *named)["users"] == 2
+    for wrong in ("user_id", "user_id=", "user=who,item_id=what", "user_id=nobody"):
+        assert "expected" in refused(capsys, "check", tmp_path / "odd.csv", "--columns", wrong)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"\n\n", b"user,item\n", b"user,item\na\nb,c,d\n", b"user;item\na;b;c\n",
+        b"user,item\n,\n", b"user,item\n-1,NaN\n", b"user,item,time\na,b,yesterday\n",
+        b"user,item\na,\"b\n", b"\xff\xfe\x00", b"PK\x03\x04\x00", b"\x1f\x8b\x08",
+        b"a,b\n1,2\n", b"{", b'{"user": [1], "item": 2}', b"user,user,item\na,b,c\n",
+        b"user,item\n" + b"a" * 2000 + b",b\n", b"PAR1", b"<html></html>",
+    ],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore:.* is not UTF-8")
+def test_what_is_no_log_is_refused_in_words(
+    content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = tmp_path / "odd.csv", tmp_path / "model"
+    path.write_bytes(content)
+    for given in (["fit", path, "--out", out], ["train", "ease", "--ratings", path, "--out", out]):
+        said = refused(capsys, *given)
+        assert "got" in said and ("expected" in said or "close it" in said)
+    assert not out.exists()
 
 
 def test_parts_are_written(
@@ -124,6 +238,8 @@ def test_ids_that_look_like_movielens_have_no_titles(
         ("data --ratings nowhere.csv", "nowhere.csv"),
         ("evaluate nowhere.safetensors", "nowhere.safetensors"),
         ("split --test-size 2", "test_size=2"),
+        ("check nowhere.csv", "nowhere.csv"),
+        ("fit . --out x", "a folder"),
         ("recommend nowhere --user 1", "nowhere"),
     ],
 )
@@ -142,12 +258,12 @@ def test_what_has_no_sense_ends_with_2(given: str, capsys: pytest.CaptureFixture
 
 def test_examples_of_the_help_are_commands(capsys: pytest.CaptureFixture[str]) -> None:
     shown = command.EXAMPLES
-    for name in ("data", "split", "train", "evaluate", "recommend", "serve"):
+    for name in "data split train evaluate recommend check fit serve".split():
         with pytest.raises(SystemExit):
             run_command([name, "--help"])
         shown += capsys.readouterr().out
     examples = [line for line in shown.splitlines() if line.startswith("  recbook ")]
-    assert len(examples) == 11
+    assert len(examples) == 16
     for line in examples:
         assert command.parser().parse_args(shlex.split(line)[1:]).run
 

@@ -16,7 +16,7 @@ SHELL = [block for language, block in BLOCKS if not language]
 
 
 def test_the_readme_has_code() -> None:
-    assert len(PYTHON) == 2 and len(SHELL) == 3
+    assert len(PYTHON) == 2 and len(SHELL) == 4
 
 
 def test_its_python_runs_in_order(
@@ -56,6 +56,6 @@ def test_it_names_what_models_and_tests_need() -> None:
 
 def test_its_commands_are_recbooks() -> None:
     lines = [line for line in "\n".join(SHELL).splitlines() if line.startswith("recbook ")]
-    assert len(lines) == 3
+    assert len(lines) == 6
     for line in lines:
         assert parser().parse_args(shlex.split(line, comments=True)[1:]).run

@@ -39,8 +39,8 @@ def check_log(log: pd.DataFrame, later: pd.DataFrame | None = None) -> pd.DataFr
     * bots: people with 600 events within an hour of the clock, or with so many in all that the
       logarithm is five deviations above the median, the deviation being the median one, and at
       least 100;
-    * popular default: an item that more than half of all people begin with, and that has at most a
-      third of that share in what follows: nobody has chosen it;
+    * popular default: an item that more than half of all people begin with, where times tell, and
+      that has at most a third of that share in what follows: nobody has chosen it;
     * repeated visits: the same person and item again, at another time;
     * hours that jump: a day after which the hours of the day are others, by two hours or more.
 
@@ -174,9 +174,11 @@ def _bots(log: pd.DataFrame) -> _Found:
 
 
 def _popular_default(log: pd.DataFrame) -> _Found:
-    ordered = log.sort_values("seconds", kind="stable") if "seconds" in log else log
-    begins = ordered.drop_duplicates("user_id")
-    follows = ordered.drop(begins.index)
+    if "timestamp" not in log:
+        return None
+    first = log["timestamp"] == log.groupby("user_id")["timestamp"].transform("min")
+    begins = log[first].drop_duplicates("user_id", keep=False)  # else the order decides
+    follows = log.drop(begins.index)
     if min(len(begins), len(follows)) < _FEWEST:
         return None
     share = begins["item_id"].value_counts(normalize=True)

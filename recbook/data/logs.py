@@ -42,12 +42,14 @@ def find_columns(names: Sequence[Any], **columns: str) -> dict[str, Any]:
         that the log has.
 
     Raises:
+        TypeError: on what are no names.
         ValueError: where there is no user or no item, two columns may be meant, or one has a name
             that is none.
 
     >>> find_columns(["Visitor ID", "page", "colour"])
     {'user_id': 'Visitor ID', 'item_id': 'page'}
     """
+    check_kind("names", names, (list, tuple), hint="of the columns, list(frame)")
     if unknown := set(columns) - set(_NAMES):
         raise ValueError(f"got a name for {sorted(unknown)}, expected names for {list(_NAMES)}")
     free = {name: plain_name(str(name)) for name in names if name not in columns.values()}

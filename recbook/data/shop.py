@@ -25,6 +25,7 @@ FAULTS = (
 )
 _CATEGORIES = ("books", "coffee", "garden", "games", "music", "shoes", "tea", "tools")
 _STYLES = 6  # what products of a category differ in
+_CALLS = 2000  # of a bot
 _DAYS, _START = 180, 1735689600  # from 2025-01-01, in seconds since 1970
 _BY_HOUR = np.array([1, 0, 0, 0, 0, 1, 3, 6, 8, 8, 9, 9, 10, 9, 8, 8, 9, 10, 12, 14, 15, 13, 8, 3])
 
@@ -164,13 +165,11 @@ def _planted(
     elif fault == "impossible times":
         rows = some(0.002)
         rows = rows.assign(seconds=np.where(np.arange(len(rows)) % 2, 0, end + 75 * 365 * 86400))
-    elif fault == "bots":  # three, each of which calls on every product four times, a second apart
-        calls = np.tile(ids, 12)
-        which = np.repeat(np.arange(3), 4 * len(ids))
+    elif fault == "bots":  # three, each of which calls on all products in turn, a second apart
+        bot, call = np.divmod(np.arange(3 * _CALLS), _CALLS)
         begin = _START + rng.integers(_DAYS, size=3) * 86400
-        seconds = begin[which] + np.tile(np.arange(4 * len(ids)), 3)
-        rows = pd.DataFrame({"user_id": "bot" + pd.Series(which).astype(str), "item_id": calls})
-        rows["seconds"] = seconds
+        rows = pd.DataFrame({"user_id": "bot" + pd.Series(bot).astype(str)})
+        rows["item_id"], rows["seconds"] = ids[call % len(ids)], begin[bot] + call
     elif fault == "popular default":
         rows = (
             clean.sort_values("seconds").drop_duplicates("user_id").sample(frac=0.9, random_state=0)
