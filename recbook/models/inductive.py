@@ -92,10 +92,10 @@ class GraphSAGE(BaseRecommender):
     .. math:: h_i = P x_i + e_i, \qquad
               h_u = Q x_u + \frac{1}{|\mathcal{N}_u|} \sum_{i \in \mathcal{N}_u} (P' x_i + e'_i)
 
-    and each further layer is :func:`~recbook.models.inductive.sage_layer` of
-    :math:`\max(h, 0)`: with ``people`` between users and their items in both directions, with ``links`` between items. Scores are cosines of
-    the last layer. Without layers it is a model of two towers, which no graph touches; with layers,
-    but neither ``people`` nor ``links``, these towers have hidden layers.
+    and each further layer is :func:`~recbook.models.inductive.sage_layer` of :math:`\max(h, 0)`:
+    with ``people`` between users and their items in both directions, with ``links`` between items.
+    Scores are cosines of the last layer. Without layers it is a model of two towers, which no graph
+    touches; with layers, but neither ``people`` nor ``links``, these towers have hidden layers.
 
     Each step of training plays newcomers: it hides a share of the items whole (no pair, no
     :math:`e_i`), and of each user's other pairs a share drawn anew; what is left is the graph. All
