@@ -1,7 +1,7 @@
 """What is wrong with a log of clicks, found before anything is learned from it.
 
-:func:`check_log` says what is wrong, and :func:`clean_log` leaves out what has a clear remedy, so
-that a split can be made.
+:func:`recbook.data.check_log` says what is wrong, and :func:`recbook.data.clean_log` leaves out what
+has a clear remedy, so that a split can be made.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def check_log(log: pd.DataFrame, later: pd.DataFrame | None = None) -> pd.DataFr
         later: rows to test on; what of them is in the log, or happened before its end, leaks.
 
     Returns:
-        A row a finding: ``what``, in how many ``rows``, an ``example``, what to ``do``, and whether
-        :func:`clean_log` has ``dropped`` them. No rows where nothing was found.
+        A finding a row, with ``what`` it is, how many ``rows`` have it, an ``example``, what to
+        ``do``, and whether :func:`clean_log` has ``dropped`` them; empty where nothing was found.
 
     Raises:
         TypeError: on what is no table.
@@ -76,7 +76,8 @@ def clean_log(log: pd.DataFrame, leave: Sequence[str] = ()) -> pd.DataFrame:
         leave: findings that are right in this log, e.g. ``["bots"]``; their rows stay.
 
     Returns:
-        A table that all splits take: a row a pair, dates in UTC or numbers as ``timestamp``.
+        A table that all splits take, with a row a pair and dates in UTC, or numbers, as
+        ``timestamp``.
 
     Raises:
         TypeError, ValueError: as :func:`check_log`; on a finding that is none, or where no row is

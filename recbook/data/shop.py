@@ -64,7 +64,7 @@ def shop_log(
         seed: of all that is drawn.
         num_people: how many people.
         num_products: how many products, at least 50.
-        faults: which of :data:`FAULTS` to plant; none of them is in a log otherwise.
+        faults: which of :data:`recbook.data.shop.FAULTS` to plant; no other is in the log.
 
     Returns:
         A :class:`Shop`; a person has about 20 clicks.
