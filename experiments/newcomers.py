@@ -59,7 +59,7 @@ NAMED = (0, 1, 2, 3, 5, 10, 20)  # how many items a new user names
 TASKS = ("items", "users")
 
 
-# Named before anything was measured: does a graph add to features, and do trained ones pay?
+# Named before any test newcomer was looked at: does a graph add to features, and do trained ones pay?
 ASKED_OF_ITEMS = {
     f"{first} minus {second}": (first, second)
     for first, second in (
@@ -86,7 +86,6 @@ class Data:
     trials: int
     fixed: Settings  # of GraphSAGE
     num_splits: int
-    tuned_splits: int  # what the first has chosen, those after these take
     given: Mapping[str, Sequence[Settings]]  # by family what is tried in place of a draw
     most: int  # items that a new user can name
 
@@ -112,7 +111,7 @@ def movielens(plan: Plan) -> Data:
     pairs = to_implicit(ml.ratings)
     number = len(plan.seeds)
     fixed = {"steps": plan.epochs(60), "num_candidates": 600}
-    return Data(pairs, describe, 8, fixed, number, 1, {}, plan.most_named)
+    return Data(pairs, describe, 8, fixed, number, {}, plan.most_named)
 
 
 def articles(plan: Plan) -> Data:
@@ -137,14 +136,13 @@ def articles(plan: Plan) -> Data:
         trials=6,
         fixed={"steps": plan.epochs(50), "num_candidates": 500},
         num_splits=min(3, len(plan.seeds)),
-        tuned_splits=1,
         given=given | {"LightGCN, fold-in": [lightgcn | {"embedding_dim": 64}]},
         most=plan.most_named,
     )
 
 
 def newcomers(runs: Runs, plan: Plan) -> dict[str, Any]:
-    """MovieLens, five splits; each model is chosen on the first one's validation newcomers."""
+    """MovieLens, five splits; each model is chosen on each split's own validation newcomers."""
     return on_data(runs, plan, "MovieLens", movielens(plan))
 
 
@@ -156,7 +154,7 @@ def newcomers_citeulike(runs: Runs, plan: Plan) -> dict[str, Any]:
 def on_data(runs: Runs, plan: Plan, data_name: str, data: Data) -> dict[str, Any]:
     """One data set: all trials, what they choose for each task, and its figures on test."""
     grids = {name: grid_of(plan, data, name) for name in FAMILIES}
-    splits, tuned = range(data.num_splits), range(data.tuned_splits)
+    splits = range(data.num_splits)
 
     def key(name: str, split: int, what: str) -> str:
         return f"{data_name}, {name}, split {split}, {what}"
@@ -165,14 +163,14 @@ def on_data(runs: Runs, plan: Plan, data_name: str, data: Data) -> dict[str, Any
         {
             key(name, split, f"trial {number}"): partial(try_out, data, name, split, settings)
             for name, grid in grids.items()
-            for split in tuned
+            for split in splits
             for number, settings in enumerate(grid)
         }
     )
     trials = {
         (name, split): [tried[key(name, split, f"trial {number}")] for number in range(len(grid))]
         for name, grid in grids.items()
-        for split in tuned
+        for split in splits
     }
     best = {  # the number of the trial
         (task, name, split): max(range(len(rows)), key=lambda number: rows[number][task])
@@ -181,7 +179,7 @@ def on_data(runs: Runs, plan: Plan, data_name: str, data: Data) -> dict[str, Any
         if task in rows[0]
     }
     fits = {
-        (task, name, split): (name, split, best[task, name, split if split in tuned else 0])
+        (task, name, split): (name, split, best[task, name, split])
         for task, name, _ in best
         for split in splits
     }
@@ -210,7 +208,7 @@ def on_data(runs: Runs, plan: Plan, data_name: str, data: Data) -> dict[str, Any
                         trials[name, split][best[task, name, split]][task],
                     )
                 )
-                for split in tuned
+                for split in splits
             ],
             "trials": trials_to_json([row | {"recall": row[task]} for row in rows]),
         }
