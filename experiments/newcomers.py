@@ -59,7 +59,7 @@ NAMED = (0, 1, 2, 3, 5, 10, 20)  # how many items a new user names
 TASKS = ("items", "users")
 
 
-# Named before any test newcomer was looked at: does a graph add to features, and do trained ones pay?
+# Named before any test newcomer was looked at: does a graph add to features, do towers pay?
 ASKED_OF_ITEMS = {
     f"{first} minus {second}": (first, second)
     for first, second in (
