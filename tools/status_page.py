@@ -25,6 +25,8 @@ TITLES = {  # of the ledger's entries, in the order of the page
     "factors": "Loss, layers, start and batch, each combination tuned alike",
     "search": "All families, searched alike",
     "search_recent": "Recent families, searched alike",
+    "newcomers": "Newcomers on MovieLens-100K",
+    "newcomers_citeulike": "Newcomers on CiteULike-a",
     "citeulike": "CiteULike-a",
     "gowalla": "Gowalla",
 }
