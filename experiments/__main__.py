@@ -17,6 +17,7 @@ from experiments.baselines import baselines
 from experiments.citeulike import citeulike
 from experiments.factors import factors
 from experiments.gowalla import gowalla
+from experiments.newcomers import newcomers
 from experiments.ngcf_parts import ngcf_parts
 from experiments.original import original
 from experiments.over_time import over_time
@@ -41,6 +42,7 @@ EXPERIMENTS: dict[str, Callable[[Runs, Plan], dict[str, Any]]] = {
     "search_recent": search_recent,
     "citeulike": citeulike,
     "gowalla": gowalla,
+    "newcomers": newcomers,
 }
 
 
