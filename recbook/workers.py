@@ -24,7 +24,7 @@ def keep_working(number: int, work: Callable[[], None], meanwhile: Callable[[], 
 
     One that ends, for whatever reason, is replaced at once. On Linux a process is a copy of this
     one, so that its successor has all imports, and what ``meanwhile`` has changed, within
-    milliseconds; on other systems it imports and unpickles first.
+    milliseconds; on other systems it has to import first.
 
     Args:
         number: how many.
