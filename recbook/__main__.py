@@ -301,17 +301,13 @@ def log_of(args: argparse.Namespace) -> pd.DataFrame:
     """The rows of a file, with its columns found, and told."""
     path = args.log if "log" in args else args.ratings
     say(f"reading {path}")
-    given = [pair.partition("=") for pair in args.columns.split(",") if pair]
-    if wrong := [name for name, _, column in given if not column]:
-        raise ValueError(
-            f"got --columns {args.columns!r} with no column for {wrong[0]!r}, expected e.g. "
-            "user_id=who,item_id=what"
-        )
     from recbook.data import find_columns, read_log
     from recbook.data.formats import read_table
+    from recbook.data.logs import named_columns
 
+    named = named_columns(args.columns)
     raw = read_table(path)
-    found = find_columns(list(raw), **{name.strip(): column for name, _, column in given})
+    found = find_columns(list(raw), **named)
     say(f"{len(raw):,} rows; " + ", ".join(f"{name} is {is_!r}" for name, is_ in found.items()))
     return read_log(raw, **found)
 
