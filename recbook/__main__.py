@@ -254,8 +254,8 @@ def fit(args: argparse.Namespace) -> list[dict[str, Any]]:
     from recbook.data import check_log, clean_log, to_implicit
 
     rows = clean_log(log, args.leave)
-    for row in check_log(log).itertuples():
-        done = "left out" if row.dropped and row.what not in args.leave else "left as they are"
+    for row in check_log(log, leave=args.leave).itertuples():
+        done = "left out" if row.dropped else "left as they are"
         say(f"  {row.what}: {row.rows:,} rows are {done}; {row.example}")
     rows = to_implicit(rows, args.min_rating) if "rating" in rows else rows
     if not sys.stderr.isatty():
