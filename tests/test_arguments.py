@@ -71,7 +71,7 @@ from recbook.models import (
     RP3beta,
     UserKNN,
 )
-from recbook.models.inductive import mean_of_neighbors, sage_layer
+from recbook.models.inductive import sage_layer
 from recbook.sampling import TripletSampler
 from recbook.training import train
 from recbook.tuning import Family, closed_form, trained
@@ -1129,7 +1129,7 @@ ENTRIES: dict[str, Entry] = {
         links=(lambda: torch.eye(4), lambda: rows_as(torch.eye(4))),
     ),
     "mean_of_neighbors": entry(
-        mean_of_neighbors,
+        recbook.sparse.mean_of_neighbors,
         row=(USERS, sized(tensor(USERS, 3), USERS)),
         column=(ITEMS, sized(tensor(ITEMS, 4), ITEMS)),
         size=(value((3, 4)), lambda: OTHERS | {"one": (3,), "a number": 3, "halves": (3.5, 4)}),
