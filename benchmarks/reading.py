@@ -29,7 +29,7 @@ from recbook.distributed import (
     ShardedLightGCN,
     ShardedSampler,
     join_processes,
-    read_log,
+    read_sharded,
     sharded_softmax_step,
 )
 from recbook.memory import peak_bytes
@@ -62,7 +62,7 @@ def work(folder: str) -> None:
         found[what] = [round(x / 2**20) for x in (peak, sum(needed))]
         found[what].append(round(time.perf_counter() - began, 1))
 
-    log = read_log(folder)
+    log = read_sharded(folder)
     share = log.num_rows / dist.get_world_size()
     note("reading and numbering", 2 * 8 * share, 8 * share)  # two keys a row, and their order
     shard = Shard(log.train)

@@ -254,8 +254,8 @@ def fit(args: argparse.Namespace) -> list[dict[str, Any]]:
     from recbook.data import check_log, clean_log, to_implicit
 
     rows = clean_log(log, args.leave)
-    for row in check_log(log).itertuples():
-        done = "left out" if row.dropped and row.what not in args.leave else "left as they are"
+    for row in check_log(log, leave=args.leave).itertuples():
+        done = "left out" if row.dropped else "left as they are"
         say(f"  {row.what}: {row.rows:,} rows are {done}; {row.example}")
     rows = to_implicit(rows, args.min_rating) if "rating" in rows else rows
     if not sys.stderr.isatty():
@@ -301,17 +301,13 @@ def log_of(args: argparse.Namespace) -> pd.DataFrame:
     """The rows of a file, with its columns found, and told."""
     path = args.log if "log" in args else args.ratings
     say(f"reading {path}")
-    given = [pair.partition("=") for pair in args.columns.split(",") if pair]
-    if wrong := [name for name, _, column in given if not column]:
-        raise ValueError(
-            f"got --columns {args.columns!r} with no column for {wrong[0]!r}, expected e.g. "
-            "user_id=who,item_id=what"
-        )
     from recbook.data import find_columns, read_log
     from recbook.data.formats import read_table
+    from recbook.data.logs import named_columns
 
+    named = named_columns(args.columns)
     raw = read_table(path)
-    found = find_columns(list(raw), **{name.strip(): column for name, _, column in given})
+    found = find_columns(list(raw), **named)
     say(f"{len(raw):,} rows; " + ", ".join(f"{name} is {is_!r}" for name, is_ in found.items()))
     return read_log(raw, **found)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,12 @@ import torch
 import torch.nn.functional as F
 from scipy.sparse import csc_array, csr_array
 
-from recbook.checks import check_choice, check_count, check_kind, check_path
+from recbook.checks import check_choice, check_count, check_kind
 from recbook.data import Split
 from recbook.data.movielens import movielens_of
 from recbook.folding import FoldIn
 from recbook.models import BaseRecommender
-from recbook.saving import load
+from recbook.saving import load_with_digest
 from recbook.vectors import vectors_of
 
 __all__ = ["RULES", "Answers", "NoFoldInError", "StoredAnswers", "UnknownIdError"]
@@ -283,10 +282,9 @@ class StoredAnswers(Answers):
     """
 
     def __init__(self, path: str | Path, probes: int = 0) -> None:
-        path = check_path("path", path)
-        model, split = load(path)
-        self.digest = sha256(path.read_bytes()).hexdigest()[:12]
+        model, split, digest = load_with_digest(path)
         super().__init__(model, split, probes)
+        self.digest = digest[:12]
         self.kind, self.titles = type(model).__name__, {}
         with suppress(OSError):  # no title is a reason to be silent
             if (ml := movielens_of(split)) is not None:

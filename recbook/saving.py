@@ -25,7 +25,7 @@ from recbook.data import Interactions, Split, pairs_digest
 from recbook.files import atomic_file
 from recbook.models import BaseRecommender, EmbeddingModel
 
-__all__ = ["load", "save"]
+__all__ = ["load", "load_with_digest", "save"]
 
 _FORMAT = "recbook 1"
 _FINAL = ("final_user", "final_item", "known_users")
@@ -105,6 +105,13 @@ def load(path: str | Path, kind: type[BaseRecommender] | None = None) -> tuple[A
         ValueError: on a file that is none of recbook's, damaged, of another format, or of a model
             of another class.
     """
+    return load_with_digest(path, kind)[:2]
+
+
+def load_with_digest(
+    path: str | Path, kind: type[BaseRecommender] | None = None
+) -> tuple[Any, Split, str]:
+    """As :func:`load`, with the SHA-256 of the bytes that were read, whatever takes their place."""
     path = check_path("path", path)
     check_kind("kind", kind, (type, type(None)), hint="the class of the model")
     if not path.is_file():
@@ -112,7 +119,10 @@ def load(path: str | Path, kind: type[BaseRecommender] | None = None) -> tuple[A
         raise FileNotFoundError(
             f"got path={str(path)!r}, where {there} is, expected a file of save"
         )
-    about, tensors = _read(path)
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    about, tensors = _read(path, content)
+    del content  # as large as the tensors
     own = {_name(one): one for one in map(vars(models).get, models.__all__)}
     cls = kind or own.get(about["class"])
     if cls is None or _name(cls) != about["class"]:
@@ -142,7 +152,7 @@ def load(path: str | Path, kind: type[BaseRecommender] | None = None) -> tuple[A
     )
     model = _put_together(cls, about["model"], tensors)
     model.fitted_on = split.train if about["fitted_on_train"] else None
-    return model, split
+    return model, split, digest
 
 
 def _take_apart(model: BaseRecommender) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -228,10 +238,9 @@ def _unpack_ids(packed: Tensor) -> np.ndarray:
     return packed.numpy()
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _read(path: Path, content: bytes) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The header's part of a file, and its tensors, when both are sound."""
     expected = "expected a whole file of recbook.save; save the model again"
-    content = path.read_bytes()
     try:
         tensors = safetensors.load(content)
         length = int.from_bytes(content[:8], "little")

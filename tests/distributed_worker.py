@@ -22,7 +22,7 @@ from recbook.distributed import (
     Shard,
     ShardedLightGCN,
     ShardedSampler,
-    read_log,
+    read_sharded,
     save_sharded,
     sharded_softmax_step,
     sharded_step,
@@ -67,7 +67,7 @@ def write_logs(folder: Path) -> None:
     (folder / "pieces" / "_SUCCESS").touch()
     (folder / "broken").mkdir()
     frame.to_csv(folder / "broken" / "0.csv", index=False)
-    (folder / "broken" / "1.csv").write_text("user_id,page\nann,7\n")
+    (folder / "broken" / "1.csv").write_text("user_id,colour\nann,7\n")
 
 
 def steps_on(train: Interactions) -> dict[str, object]:
@@ -120,14 +120,14 @@ def work(folder: Path, together: Path | None = None) -> None:
     found["number of steps"] = len(steps)
     if together is not None:
         for name in ("log.parquet", "pieces"):
-            log = read_log(together / name, split="time" if name == "pieces" else "random")
+            log = read_sharded(together / name, split="time" if name == "pieces" else "random")
             found[name] = told(log)
             model = ShardedLightGCN(Shard(log.train), DIM, LAYERS, cosine=True)
             frame = train_sharded(model, log.val, "softmax", epochs=2, batch_size=BATCH, k=5)
             found[f"{name} recall"] = frame["recall"].tolist()
             save_sharded(model, log, folder / f"{name}.safetensors")
         try:
-            read_log(together / "broken")
+            read_sharded(together / "broken")
         except ValueError as error:
             found["error"] = str(error)
         model = ShardedLightGCN(Shard(every(split.train)), DIM, LAYERS)

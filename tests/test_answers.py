@@ -1,6 +1,7 @@
 """Answers: by hand, beside split.recommend, and past what somebody has seen."""
 
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from torch.testing import assert_close
 
 import recbook.answers
-from recbook import save
+from recbook import save, saving
 from recbook.answers import RULES, Answers, NoFoldInError, StoredAnswers, UnknownIdError
 from recbook.data import Interactions, Split
 from recbook.files import NewestFile
@@ -254,3 +255,20 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(tmp_path: Path) -> N
         return read[-1]
 
     assert NewestFile(path, reading).content == "22" and read == ["1", "22"]
+
+
+def test_the_digest_is_that_of_the_bytes_that_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split = Split(Interactions.from_pairs([0, 0, 1], [0, 1, 1]))
+    path = save(PureSVD(1).fit(split.train), split, tmp_path / "model.safetensors")
+    before, put_together = sha256(path.read_bytes()).hexdigest(), saving._put_together
+
+    def swapped(*given: Any) -> Any:
+        save(Popularity().fit(split.train), split, path)
+        return put_together(*given)
+
+    monkeypatch.setattr(saving, "_put_together", swapped)
+    stored = StoredAnswers(path)
+    assert (stored.digest, stored.kind) == (before[:12], "PureSVD")
+    assert sha256(path.read_bytes()).hexdigest() != before

@@ -71,7 +71,7 @@ from recbook.models import (
     RP3beta,
     UserKNN,
 )
-from recbook.models.inductive import mean_of_neighbors, sage_layer
+from recbook.models.inductive import sage_layer
 from recbook.sampling import TripletSampler
 from recbook.training import train
 from recbook.tuning import Family, closed_form, trained
@@ -1129,7 +1129,7 @@ ENTRIES: dict[str, Entry] = {
         links=(lambda: torch.eye(4), lambda: rows_as(torch.eye(4))),
     ),
     "mean_of_neighbors": entry(
-        mean_of_neighbors,
+        recbook.sparse.mean_of_neighbors,
         row=(USERS, sized(tensor(USERS, 3), USERS)),
         column=(ITEMS, sized(tensor(ITEMS, 4), ITEMS)),
         size=(value((3, 4)), lambda: OTHERS | {"one": (3,), "a number": 3, "halves": (3.5, 4)}),
@@ -1198,20 +1198,18 @@ ENTRIES: dict[str, Entry] = {
 }
 # Called by all processes alike; here there is one.
 IN_PROCESSES: dict[str, Entry] = {
-    "read_log": entry(
-        distributed.read_log,
+    "read_sharded": entry(
+        distributed.read_sharded,
         source=(frame, lambda: but(instance(), "text", "a table") | path()),
         split=(value("time"), choice),
         hold_out=(value(0.3), share()),
         seed=(value(0), seed),
-        user_id=(value("user_id"), text),
-        item_id=(value("item_id"), text),
-        timestamp=(value("timestamp"), text),
+        user_id=(value("user_id"), choice),
     ),
     "save_sharded": entry(
         distributed.save_sharded,
         model=(lambda: sharded(), instance),
-        log=(lambda: distributed.read_log(frame()), instance),
+        log=(lambda: distributed.read_sharded(frame()), instance),
         path=(value("model"), path),
     ),
     "Shard": entry(
@@ -1368,12 +1366,14 @@ EXEMPT = {
     "gather": "a step of train_sharded",
     "reduce_scatter": "a step of train_sharded",
     "begin": "a step of train_sharded",
-    "to_owners": "a step of read_log",
-    "ask_owners": "a step of read_log",
-    "text_to_owners": "a step of read_log",
-    "together": "a step of read_log",
-    "all_of": "a step of read_log",
-    "Log": "made by read_log, of what it has checked",
+    "named_columns": "of the command line, whose options are text",
+    "load_with_digest": "called by load, with what it is given",
+    "to_owners": "a step of read_sharded",
+    "ask_owners": "a step of read_sharded",
+    "text_to_owners": "a step of read_sharded",
+    "together": "a step of read_sharded",
+    "all_of": "a step of read_sharded",
+    "Log": "made by read_sharded, of what it has checked",
     "join_processes": "in a process of torchrun's; see tests/test_distributed.py",
     "sharded_softmax_step": "a step of train_sharded",
     "sharded_step": "a step of train_sharded",

@@ -81,6 +81,14 @@ def test_what_is_right_is_left() -> None:
         clean_log(shop.log, leave=["robots"])
 
 
+@pytest.mark.parametrize("leave", [[], ["bots"], ["mixed offsets", "exact duplicates"]])
+def test_what_is_counted_is_what_is_left_out(leave: list[str]) -> None:
+    log = shop_log(1, 500, 200, faults=list(FAULTS)).log
+    found = check_log(log, leave=leave)
+    assert {*leave} <= {*found["what"][~found["dropped"]]}
+    assert len(log) - found["rows"][found["dropped"]].sum() == len(clean_log(log, leave))
+
+
 def test_what_is_found_by_hand() -> None:
     noon = 1.7e9
     log = clicks(("a", "x", noon), ("a", "x", noon), ("a", "x", noon + 9), ("", "x", noon),

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 import recbook
 from recbook import checkpoint, distributed, memory, training
 from recbook.data import Interactions, global_time_split
-from recbook.distributed import Shard, ShardedLightGCN, ShardedSampler, read_log, resuming
+from recbook.distributed import Shard, ShardedLightGCN, ShardedSampler, read_sharded, resuming
 from recbook.distributed import __main__ as command
 from recbook.evaluation import evaluate
 from recbook.losses import l2_penalty
@@ -238,7 +238,7 @@ def test_all_processes_have_the_error_of_one(results: Path) -> None:
     for world in (1, 2, 3):
         errors = {one["error"] for one in read(results / str(world))}
         assert len(errors) == 1
-        assert "1.csv: got the columns ['user_id', 'page'], expected" in errors.pop()
+        assert "1.csv: got the columns ['user_id', 'colour'], none of which" in errors.pop()
 
 
 def test_a_killed_process_is_restarted_and_ends_the_same(results: Path, tmp_path: Path) -> None:
@@ -447,13 +447,15 @@ def test_the_command_on_a_file_of_ones_own(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    renamed = {"user_id": "visitor", "item_id": "page", "timestamp": "at"}
+    renamed = {"user_id": "reader", "item_id": "text", "timestamp": "at"}
     dated = pd.Timestamp("2026-01-01") + pd.to_timedelta(toy_log()["timestamp"], unit="D")
     toy_log().assign(timestamp=dated).rename(columns=renamed).to_csv(tmp_path / "clicks.csv")
-    names = "--user-id visitor --item-id page --timestamp at --split time --loss softmax".split()
+    names = "--columns user_id=reader,item_id=text --split time --loss softmax".split()
     out = tmp_path / "clicks.safetensors"
     commanded(monkeypatch, "--data", tmp_path / "clicks.csv", *names, "--out", out)
-    recall = re.search(r"recall@20 (0\.\d{4})", capsys.readouterr().out)
+    said = capsys.readouterr().out
+    assert said.startswith("user_id is 'reader', item_id is 'text', timestamp is 'at'\n")
+    recall = re.search(r"recall@20 (0\.\d{4})", said)
     model, split = recbook.load(out)
     assert recall and float(recall[1]) == pytest.approx(
         evaluate(model, split.train, split.val).recall, abs=1e-4
@@ -496,44 +498,50 @@ GOOD = pd.DataFrame(  # six users with nine items each
 )
 def test_bad_columns(model: ShardedLightGCN, change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        read_log(GOOD.assign(**change), split="time")
+        read_sharded(GOOD.assign(**change), split="time")
 
 
 def test_bad_rows(model: ShardedLightGCN, tmp_path: Path) -> None:
     for source, message in (
         (GOOD[:0], "the table: got no rows, expected"),
         (GOOD[:1], "1 different pairs, of which [01] are held out"),
-        (GOOD.drop(columns="item_id"), r"the columns \['user_id', 'timestamp'\], expected"),
+        (GOOD.drop(columns="item_id"), r"\['user_id', 'timestamp'\], none of which is the item_id"),
         (tmp_path, "a folder without a file"),
         (pd.DataFrame({"user_id": range(50), "item_id": range(50)}), "of none of which the others"),
     ):
         with pytest.raises(ValueError, match=message):
-            read_log(source, hold_out=0.5)
+            read_sharded(source, hold_out=0.5)
     for given, message in (
         ({"split": "user"}, "'random' or 'time'"),
         ({"hold_out": 20}, "write 20 % as 0.2"),
         ({"seed": -1}, "seed=-1"),
     ):
         with pytest.raises(ValueError, match=message):
-            read_log(GOOD, **given)
+            read_sharded(GOOD, **given)
     with pytest.raises(TypeError, match="expected the path of a file"):
-        read_log(7)
+        read_sharded(7)
     with pytest.raises(TypeError, match="the name of a column"):
-        read_log(GOOD, user_id=3)
+        read_sharded(GOOD, user_id=3)
+    with pytest.raises(ValueError, match="none of which is the timestamp, expected one for a spl"):
+        read_sharded(GOOD.drop(columns="timestamp"), split="time")
 
 
 def test_bad_files(model: ShardedLightGCN, tmp_path: Path) -> None:
     GOOD.to_parquet(tmp_path / "a.parquet")
-    log = read_log(tmp_path)
+    log = read_sharded(tmp_path)
     assert log.num_rows == 54 and log.user_ids.dtype == np.int64
     GOOD[:0].to_parquet(tmp_path / "empty.parquet")  # as some writers leave them
-    assert read_log(tmp_path).num_rows == 54
+    assert read_sharded(tmp_path).num_rows == 54
     GOOD.to_csv(tmp_path / "b.csv")
-    with pytest.raises(ValueError, match=r"'user_id': got text in one part of .*, expected"):
-        read_log(tmp_path)
+    text, number = "text in 'user_id'", "whole numbers in 'user_id'"
+    with pytest.raises(ValueError, match=f"got {text} in one part of .* and {number} in another"):
+        read_sharded(tmp_path)
+    GOOD.rename(columns={"item_id": "page"}).to_parquet(tmp_path / "b.csv")
+    with pytest.raises(ValueError, match=r"got whole numbers in 'item_id' in one .* in 'page' in"):
+        read_sharded(tmp_path)
     (tmp_path / "b.csv").write_bytes((tmp_path / "a.parquet").read_bytes()[:-9])
     with pytest.raises(ValueError, match=r"b\.csv: got a Parquet file that cannot be read"):
-        read_log(tmp_path)
+        read_sharded(tmp_path)
 
 
 def test_two_texts_of_one_hash(model: ShardedLightGCN, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -545,7 +553,7 @@ def test_two_texts_of_one_hash(model: ShardedLightGCN, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(pd.util, "hash_array", alike)
     with pytest.raises(ValueError, match=r"the ids 'u[12]' and 'u[12]', whose hashes are the same"):
-        read_log(toy_log())
+        read_sharded(toy_log())
 
 
 @settings(
@@ -568,7 +576,7 @@ def test_whatever_is_in_the_file(
         content = content[:place] + new + content[place + len(new) // 2 :]
     file.write_bytes(content)
     try:
-        log = read_log(file, split=split)
+        log = read_sharded(file, split=split)
     except ValueError as error:
         assert "expected" in str(error)
     else:

@@ -17,7 +17,8 @@ from torch_geometric.nn import SAGEConv
 from recbook import load, save
 from recbook.data import Interactions, Split
 from recbook.models import GraphSAGE
-from recbook.models.inductive import mean_of_neighbors, sage_layer
+from recbook.models.inductive import sage_layer
+from recbook.sparse import mean_of_neighbors
 from recbook.testing import check_recommender
 
 KINDS = np.array([[1, 0], [1, 1], [0, 1], [0, 1], [1, 0]])

@@ -25,7 +25,9 @@ _PER_HOUR = 600  # events: one each six seconds, for an hour
 _FEWEST = 20  # people, or events, of whom a share says something
 
 
-def check_log(log: pd.DataFrame, later: pd.DataFrame | None = None) -> pd.DataFrame:
+def check_log(
+    log: pd.DataFrame, later: pd.DataFrame | None = None, leave: Sequence[str] = ()
+) -> pd.DataFrame:
     """Find what is wrong with a log, or may be; what is not named has not been found.
 
     The checks run in this order, each on the rows that those before it would keep, so that no row
@@ -47,20 +49,23 @@ def check_log(log: pd.DataFrame, later: pd.DataFrame | None = None) -> pd.DataFr
     Args:
         log: what :func:`read_log` returns, or a table like it.
         later: rows to test on; what of them is in the log, or happened before its end, leaks.
+        leave: as for :func:`clean_log`.
 
     Returns:
         A row a finding, with ``what``, in how many ``rows``, an ``example``, what to ``do``, and
-        whether :func:`clean_log` has ``dropped`` them. No rows where nothing was found.
+        whether :func:`clean_log` has ``dropped`` them with the same ``leave``. No rows where
+        nothing was found.
 
     Raises:
         TypeError: on what is no table.
-        ValueError: on a table without users or items, or with ids or times that cannot be read.
+        ValueError: on a table without users or items, or with ids or times that cannot be read, and
+            on a finding that is none.
 
     >>> log = pd.DataFrame({"user_id": ["a", "a", "b"], "item_id": ["x"] * 3, "timestamp": "2024"})
     >>> check_log(log)[["what", "rows", "example"]].values.tolist()
     [['exact duplicates', 1, "user 'a', item 'x', 2024"]]
     """
-    findings, _ = _examine(log)
+    findings, _ = _examine(log, leave)
     if later is not None:
         findings += _leaks(log, later)
     return pd.DataFrame(findings, columns=["what", "rows", "example", "do", "dropped"])
@@ -79,16 +84,12 @@ def clean_log(log: pd.DataFrame, leave: Sequence[str] = ()) -> pd.DataFrame:
         A table that all splits take, with a row a pair, dates in UTC or numbers as ``timestamp``.
 
     Raises:
-        TypeError, ValueError: as :func:`check_log`; on a finding that is none, or where no row is
-            left.
+        TypeError, ValueError: as :func:`check_log`; where no row is left.
 
     >>> log = pd.DataFrame({"user_id": ["a", "a", "b"], "item_id": ["x"] * 3, "timestamp": "2024"})
     >>> len(clean_log(log))
     2
     """
-    check_kind("leave", leave, (list, tuple), hint="e.g. ['bots']")
-    for what in leave:
-        check_choice("leave", what, _CHECKS)
     rest = _examine(log, leave)[1].drop(columns="seconds", errors="ignore")
     if rest.empty:
         raise ValueError(
@@ -249,15 +250,17 @@ _LEFT = ("mixed offsets", "hours that jump")  # which rows are wrong nobody but 
 def _examine(log: pd.DataFrame, leave: Sequence[str] = ()) -> tuple[list[Any], pd.DataFrame]:
     """What was found, and what is left."""
     check_kind("log", log, pd.DataFrame, hint="read_log makes one from a file")
+    check_kind("leave", leave, (list, tuple), hint="e.g. ['bots']")
+    for what in leave:
+        check_choice("leave", what, _CHECKS)
     rest = log.reset_index(drop=True)
     findings = []
     for what, check in _CHECKS.items():
-        if what in leave:
-            continue
         if (found := check(rest)) is not None:
             rows, example, do = found
-            findings.append((what, len(rows), example, do, what not in _LEFT))
-            rest = rest if what in _LEFT else rest.drop(rows)
+            dropped = what not in (*_LEFT, *leave)
+            findings.append((what, len(rows), example, do, dropped))
+            rest = rest.drop(rows) if dropped else rest
         if what == "mixed offsets":  # from here on ids are ids, and times are numbers or dates
             rest = _typed(rest)
     return findings, rest

@@ -10,7 +10,7 @@ import pandas as pd
 from recbook.checks import check_kind
 from recbook.data.formats import plain_name, read_table
 
-__all__ = ["find_columns", "read_log"]
+__all__ = ["find_columns", "named_columns", "read_log"]
 
 #: Names that logs have for a column, without what writers differ in: case, spaces, underscores.
 _NAMES = {
@@ -77,6 +77,21 @@ def find_columns(names: Sequence[Any], **columns: str) -> dict[str, Any]:
                 "that names its columns"
             )
     return found
+
+
+def named_columns(option: str) -> dict[str, str]:
+    """What the option ``--columns`` of a command names, for :func:`find_columns`.
+
+    >>> named_columns("user_id=who,item_id=what")
+    {'user_id': 'who', 'item_id': 'what'}
+    """
+    pairs = [pair.partition("=") for pair in option.split(",") if pair]
+    if wrong := [name for name, _, column in pairs if not column]:
+        raise ValueError(
+            f"got --columns {option!r} with no column for {wrong[0]!r}, expected e.g. "
+            "user_id=who,item_id=what"
+        )
+    return {name.strip(): column for name, _, column in pairs}
 
 
 def read_log(source: Any, **columns: str) -> pd.DataFrame:

@@ -25,7 +25,7 @@ from recbook.distributed.model import (
     sharded_step,
 )
 from recbook.distributed.processes import join_processes
-from recbook.distributed.reading import Log, read_log
+from recbook.distributed.reading import Log, read_sharded
 from recbook.distributed.shard import Shard
 from recbook.distributed.training import train_sharded, validate
 
@@ -35,7 +35,7 @@ __all__ = [
     "ShardedLightGCN",
     "ShardedSampler",
     "join_processes",
-    "read_log",
+    "read_sharded",
     "save_sharded",
     "sharded_softmax_step",
     "sharded_step",

@@ -10,10 +10,11 @@ import torch
 import torch.distributed as dist
 
 from recbook.data import load_movielens_100k, to_implicit
+from recbook.data.logs import named_columns
 from recbook.distributed.collecting import save_sharded
 from recbook.distributed.model import ShardedLightGCN
 from recbook.distributed.processes import from_all, join_processes, together
-from recbook.distributed.reading import read_log
+from recbook.distributed.reading import read_sharded
 from recbook.distributed.shard import Shard
 from recbook.distributed.training import SETTINGS, train_sharded
 from recbook.memory import peak_bytes
@@ -22,8 +23,8 @@ __all__ = ["main"]
 
 EXAMPLE = """example:
   torchrun --nproc-per-node 2 -m recbook.distributed --data clicks.parquet --loss softmax \\
-      --user-id visitor --item-id page --out pages.safetensors
-  recbook recommend pages.safetensors --user ann
+      --columns user_id=who,item_id=what --out clicks.safetensors
+  recbook recommend clicks.safetensors --user ann
 """
 SHARED = (ValueError, TypeError, ImportError, ArithmeticError)  # all have them: the first says it
 FAULTS = (*SHARED, OSError, RuntimeError, MemoryError)
@@ -39,8 +40,12 @@ def parser() -> argparse.ArgumentParser:
     )
     log = top.add_argument_group("the log; MovieLens-100K where there is none")
     log.add_argument("--data", help="a file, or a folder of them: Parquet, CSV or JSON lines")
-    for name in ("user-id", "item-id", "timestamp"):
-        log.add_argument(f"--{name}", default=name.replace("-", "_"), help="name of the column")
+    log.add_argument(
+        "--columns",
+        default="",
+        metavar="NAME=COLUMN,...",
+        help="where user_id, item_id, timestamp have names that are not found",
+    )
     log.add_argument("--split", choices=["random", "time"], default="random")
     log.add_argument("--hold-out", type=float, default=0.1, help="share to measure with")
     train = top.add_argument_group("training; what is left out is as the loss wants it")
@@ -75,9 +80,13 @@ def main() -> None:
 def run(given: argparse.Namespace, device: torch.device) -> None:
     """What one process does; the first says what all have found."""
     source = given.data or together(lambda: to_implicit(load_movielens_100k().ratings))
-    columns = {name: getattr(given, name) for name in ("user_id", "item_id", "timestamp")}
-    log = read_log(source, split=given.split, hold_out=given.hold_out, seed=given.seed, **columns)
+    columns = named_columns(given.columns)
+    log = read_sharded(
+        source, split=given.split, hold_out=given.hold_out, seed=given.seed, **columns
+    )
     train, held_out = sum(from_all(len(log.train))), sum(from_all(len(log.val)))
+    if given.data:
+        say(", ".join(f"{name} is {column!r}" for name, column in log.columns.items()))
     say(
         f"{log.num_rows:,} rows of {log.train.num_users:,} users and {log.train.num_items:,} "
         f"items: {train:,} pairs to train on, {held_out:,} held out; left out: {log.num_twice:,} "

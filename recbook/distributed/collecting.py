@@ -37,7 +37,7 @@ def save_sharded(model: ShardedLightGCN, log: Log, path: str | Path) -> None:
         OSError: where it cannot be written.
     """
     check_kind("model", model, ShardedLightGCN)
-    check_kind("log", log, Log, hint="of read_log")
+    check_kind("log", log, Log, hint="of read_sharded")
     path = check_path("path", path, file=True)
     shard, dim = model.shard, model.weight.shape[1]
     size = shard.num_users, shard.num_items

@@ -22,8 +22,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from recbook.checks import check_choice, check_kind, check_path, check_seed, check_share
-from recbook.data import Interactions, read_interactions
+from recbook.checks import check_choice, check_path, check_seed, check_share
+from recbook.data import Interactions, find_columns, read_interactions
 from recbook.data.formats import read_table
 from recbook.data.reading import check_frame
 from recbook.distributed.processes import (
@@ -35,7 +35,7 @@ from recbook.distributed.processes import (
     together,
 )
 
-__all__ = ["Log", "read_log"]
+__all__ = ["Log", "read_sharded"]
 
 _IDS = ("user_id", "item_id")
 Piece = tuple[Path, int | None] | pd.DataFrame  # a file's row group, a file, or a table
@@ -54,6 +54,7 @@ class Log:
         num_rows: rows that were read, by all processes.
         num_twice: those of them whose pair had been there before.
         num_dropped: held-out pairs, of all processes, that train has no user or no item of.
+        columns: what the log calls ``user_id``, ``item_id`` and, split by time, ``timestamp``.
     """
 
     train: Interactions
@@ -63,17 +64,16 @@ class Log:
     num_rows: int
     num_twice: int
     num_dropped: int
+    columns: dict[str, str]
 
 
-def read_log(
+def read_sharded(
     source: str | Path | pd.DataFrame,
     *,
     split: str = "random",
     hold_out: float = 0.1,
     seed: int = 0,
-    user_id: str = "user_id",
-    item_id: str = "item_id",
-    timestamp: str = "timestamp",
+    **columns: str,
 ) -> Log:
     """Read this process's part of a log, and number ids and hold rows out with the others.
 
@@ -87,9 +87,8 @@ def read_log(
             moment, as :func:`recbook.data.global_time_split` does.
         hold_out: the share of all pairs that is held out; from the first row of each pair.
         seed: another one holds out other pairs at random.
-        user_id: the column of the users.
-        item_id: the column of the items.
-        timestamp: the column of the times, which only a split by time asks for.
+        **columns: as for :func:`recbook.data.find_columns`, which finds the others; all files of a
+            folder must have the same. Ratings are not looked at: each row counts.
 
     Raises:
         TypeError: on another source, or what is no number.
@@ -104,11 +103,8 @@ def read_log(
     check_choice("split", split, ["random", "time"])
     check_share("hold_out", hold_out)
     check_seed(seed)
-    columns = {"user_id": user_id, "item_id": item_id}
-    columns |= {"timestamp": timestamp} if split == "time" else {}
-    for name, given in columns.items():
-        check_kind(name, given, str, hint="the name of a column")
-    rows, texts, num_rows = _read_shares(source, columns)
+    needed = [*_IDS, "timestamp"] if split == "time" else [*_IDS]
+    rows, texts, found, num_rows = _read_shares(source, needed, columns)
     user, user_key, user_of = _different(rows[:, 0])
     item, item_key, item_of = _different(rows[:, 1])
     time = rows[:, 2].copy() if split == "time" else None
@@ -151,12 +147,12 @@ def read_log(
         for text, keys in zip(texts, (user_keys, item_keys), strict=True)
     )
     twice, dropped = num_rows - num_pairs, num_held - num_scored
-    return Log(train, val, user_ids, item_ids, num_rows, twice, dropped)
+    return Log(train, val, user_ids, item_ids, num_rows, twice, dropped, found)
 
 
 def _read_shares(
-    source: Path | pd.DataFrame, columns: dict[str, str]
-) -> tuple[np.ndarray, list[dict[int, str] | None], int]:
+    source: Path | pd.DataFrame, needed: list[str], columns: dict[str, str]
+) -> tuple[np.ndarray, list[dict[int, str] | None], dict[str, str], int]:
     """The rows of this process's users: keys of both ids, and the time where it is asked for.
 
     Processes read a piece each, and send its rows to the users' owners, before they read the next.
@@ -169,12 +165,14 @@ def _read_shares(
             f"got {source}, in which processes see different files, expected one folder that all "
             "of them read"
         )
-    rows = [torch.zeros(0, len(columns), dtype=torch.long)]
+    rows = [torch.zeros(0, len(needed), dtype=torch.long)]
     texts: tuple[dict[int, str], ...] = ({}, {})
-    kinds, num_rows = dict[str, set[str]](), 0
+    kinds, num_rows = dict[str, set[tuple[str, str]]](), 0
     for piece in range(rank, -(-len(pieces) // world) * world, world):
         some = pieces[piece : piece + 1]
-        read = together(partial(_read, some[0], columns) if some else partial(_Read, columns))
+        read = together(
+            partial(_read, some[0], needed, columns) if some else partial(_Read, needed)
+        )
         num_rows += read.num_rows
         rows.append(to_owners(read.rows, _owner(_mixed(read.rows[:, 0].numpy()))))
         for known, (keys, new) in zip(texts, read.texts, strict=True):
@@ -182,21 +180,25 @@ def _read_shares(
             arrived = to_owners(keys, owner).tolist(), text_to_owners(new, owner)
             together(partial(_learn, known, *arrived))
         for name, kind in read.kinds.items():
-            kinds.setdefault(name, set()).add(kind)
-    for name in columns:
+            kinds.setdefault(name, set()).add((kind, str(read.columns[name])))
+    for name in needed:
         found = sorted(set().union(*(each.get(name, set()) for each in all_of(kinds))))
         if len(found) > 1:
             raise ValueError(
-                f"column {name!r}: got {found[0]} in one part of {source} and {found[1]} in "
-                "another, expected the same in all; write them alike"
+                f"column {name!r}: got {found[0][0]} in {found[0][1]!r} in one part of {source} "
+                f"and {found[1][0]} in {found[1][1]!r} in another, expected the same in all; write "
+                "them alike"
             )
         kinds[name] = {*found}
     num_rows = sum(from_all(num_rows))
     if num_rows == 0:
         raise ValueError(f"got no rows in {source}, expected at least two; is it empty?")
-    text = ["text" in kinds[name] for name in _IDS]
-    known_texts = [known if is_text else None for known, is_text in zip(texts, text, strict=True)]
-    return torch.cat(rows).numpy(), known_texts, num_rows
+    told = {name: min(kinds[name]) for name in needed}  # the only one
+    known_texts = [
+        known if told[name][0] == "text" else None for known, name in zip(texts, _IDS, strict=True)
+    ]
+    found_columns = {name: column for name, (_, column) in told.items()}
+    return torch.cat(rows).numpy(), known_texts, found_columns, num_rows
 
 
 def _pieces(source: Path | pd.DataFrame) -> list[Piece]:
@@ -249,40 +251,45 @@ def _parquet(file: Path) -> Any:
 class _Read:
     """What a piece has; nothing where there is none for this process."""
 
-    def __init__(self, columns: dict[str, str]) -> None:
-        self.num_rows, self.kinds = 0, dict[str, str]()
-        self.rows = torch.zeros(0, len(columns), dtype=torch.long)
+    def __init__(self, needed: list[str]) -> None:
+        self.num_rows, self.kinds, self.columns = 0, dict[str, str](), dict[str, Any]()
+        self.rows = torch.zeros(0, len(needed), dtype=torch.long)
         self.texts: list[tuple[Tensor, list[str]]] = [(self.rows[:, 0], []) for _ in _IDS]
 
 
-def _read(piece: Piece, columns: dict[str, str]) -> _Read:
-    names = list(columns.values())
+def _read(piece: Piece, needed: list[str], columns: dict[str, str]) -> _Read:
+    read, ids, file = _Read(needed), None, None
     if isinstance(piece, pd.DataFrame):
-        where, frame, ids = "the table", piece, None
+        where, frame = "the table", piece
     elif piece[1] is None:
         where, frame, ids = str(piece[0]), read_table(piece[0]), "text"
     else:
-        where, ids, file = str(piece[0]), None, _parquet(piece[0])
-        there = file.schema_arrow.names
+        where, file = str(piece[0]), _parquet(piece[0])
+    there = list(frame) if file is None else file.schema_arrow.names
+    try:
+        found = find_columns(there, **columns)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
+    if "timestamp" in needed and "timestamp" not in found:
+        raise ValueError(
+            f"{where}: got the columns {there!r:.200}, none of which is the timestamp, expected "
+            "one for a split by time; say which it is, timestamp=NAME"
+        )
+    read.columns = {name: found[name] for name in needed}
+    names = list(read.columns.values())
+    if file is not None:
         try:
-            frame = file.read_row_group(piece[1], [x for x in names if x in there]).to_pandas()
+            frame = file.read_row_group(piece[1], names).to_pandas()
         except Exception as error:  # whatever pyarrow raises
             raise ValueError(
                 f"{where}: got a Parquet file whose row group {piece[1]} cannot be read ({error}), "
                 "expected a whole one; write it again"
             ) from error
-        frame = frame if {*names} <= {*there} else pd.DataFrame(columns=there)
-    if missing := [name for name in names if name not in frame]:
-        raise ValueError(
-            f"{where}: got the columns {list(frame.columns)!r:.200}, expected {names} ({missing} "
-            "missing); say which they are, e.g. --user-id visitor, user_id='visitor' in Python"
-        )
-    read = _Read(columns)
-    read.num_rows, renamed = len(frame), dict[str, Any](columns)
+    read.num_rows = len(frame)
     try:
-        frame = read_interactions(frame[names], ids=ids, duplicates="first", **renamed)
-        check_frame(frame, *list(columns)[2:])
-        keys = [_keys(frame[name], read) for name in columns]
+        frame = read_interactions(frame[names], ids=ids, duplicates="first", **read.columns)
+        check_frame(frame, *needed[2:])
+        keys = [_keys(frame[name], read) for name in needed]
     except (ValueError, TypeError) as error:
         raise ValueError(f"{where}: {error}") from error
     read.rows = torch.from_numpy(np.stack(keys, axis=1))

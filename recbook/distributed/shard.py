@@ -37,7 +37,7 @@ class Shard:
     with their owner. The others are *copied*: while it propagates, each process has a row of each.
 
     Processes have as many edges as each other where a position says nothing about the degree, as
-    :func:`recbook.distributed.read_log` numbers ids.
+    :func:`recbook.distributed.read_sharded` numbers ids.
 
     Args:
         share: what this process has read of the train pairs, any part: together the processes have

@@ -25,7 +25,7 @@ from recbook.models.base import BaseRecommender
 from recbook.progress import progress
 from recbook.sparse import check_csr, constant_product, mean_of_neighbors, sparse_rows
 
-__all__ = ["GraphSAGE", "mean_of_neighbors", "sage_layer"]
+__all__ = ["GraphSAGE", "sage_layer"]
 
 Pairs = tuple[Tensor, Tensor]
 Inputs = tuple[Tensor, Tensor, Tensor | None]
@@ -45,8 +45,9 @@ def sage_layer(own: Tensor, own_weight: Tensor, *messages: tuple[Tensor, Tensor,
     Args:
         own: the nodes' own vectors, shape ``(n, d)``.
         own_weight: :math:`W_0^\top`, shape ``(d, d')``.
-        *messages: for each kind of edge the matrix of :func:`mean_of_neighbors`, shape ``(n, m)``,
-            the neighbours' vectors, shape ``(m, d)``, and :math:`W_r^\top`, shape ``(d, d')``.
+        *messages: for each kind of edge the matrix of :func:`recbook.sparse.mean_of_neighbors`,
+            shape ``(n, m)``, the neighbours' vectors, shape ``(m, d)``, and :math:`W_r^\top`, shape
+            ``(d, d')``.
 
     Returns:
         Shape ``(n, d')``.
