@@ -80,7 +80,7 @@ def find_columns(names: Sequence[Any], **columns: str) -> dict[str, Any]:
 
 
 def named_columns(option: str) -> dict[str, str]:
-    """What the option ``--columns`` of a command names, for :func:`find_columns`.
+    """What the option ``--columns`` of a command names, for :func:`recbook.data.find_columns`.
 
     >>> named_columns("user_id=who,item_id=what")
     {'user_id': 'who', 'item_id': 'what'}
@@ -99,7 +99,7 @@ def read_log(source: Any, **columns: str) -> pd.DataFrame:
 
     Args:
         source: as for :func:`recbook.data.read_interactions`: the path of a file, or a table.
-        **columns: as for :func:`find_columns`.
+        **columns: as for :func:`recbook.data.find_columns`.
 
     Returns:
         ``user_id``, ``item_id`` and, where they are there, ``rating`` and ``timestamp``, with all
@@ -107,7 +107,7 @@ def read_log(source: Any, **columns: str) -> pd.DataFrame:
 
     Raises:
         TypeError, ValueError, OSError, ImportError: as :func:`recbook.data.read_interactions` and
-            :func:`find_columns`.
+            :func:`recbook.data.find_columns`.
 
     >>> read_log(pd.DataFrame({"Visitor ID": ["ann"], "page": ["/tea"], "colour": ["red"]}))
       user_id item_id

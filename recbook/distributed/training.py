@@ -31,7 +31,7 @@ from recbook.training import check_finite, new_adam
 
 __all__ = ["SETTINGS", "train_sharded", "validate"]
 
-#: What naming a loss gives: for BPR as in :data:`recbook.recipes.RECIPES`; the softmax's are those
+#: What naming a loss gives, for BPR as in :data:`recbook.recipes.RECIPES`; the softmax's are those
 #: of chapter 19, trained for as long as recall rose on MovieLens-100K's validation part.
 SETTINGS: dict[str, dict[str, Any]] = {
     "bpr": {"epochs": 50, "batch_size": 1024, "lr": 0.005, "reg": 1e-4},
@@ -54,13 +54,13 @@ def train_sharded(
 ) -> pd.DataFrame:
     r"""Train from scratch; with BPR as :func:`recbook.training.train` does.
 
-    What is None is taken from :data:`SETTINGS`.
+    What is None is taken from :data:`recbook.distributed.training.SETTINGS`.
 
     Args:
         model: its parameters are drawn anew.
         val_share: what this process has read of the validation pairs, or None in all processes.
         loss: ``"bpr"``, or ``"softmax"`` over the items of a batch; see
-            :func:`recbook.distributed.model.sharded_softmax_step`.
+            :func:`recbook.distributed.sharded_softmax_step`.
         epochs: how many.
         batch_size: triplets a step, with ``"softmax"`` pairs, of all processes together.
         lr: Adam's learning rate.
