@@ -178,21 +178,16 @@ def on_data(runs: Runs, plan: Plan, data_name: str, data: Data) -> dict[str, Any
         for task in TASKS
         if task in rows[0]
     }
-    fits = {
-        (task, name, split): (name, split, best[task, name, split])
-        for task, name, _ in best
-        for split in splits
-    }
     done = runs.all(  # once where both tasks chose the same
         {
             key(name, split, f"refit {number}"): partial(
                 refit, data, name, split, grids[name][number]
             )
-            for name, split, number in fits.values()
+            for (_, name, split), number in best.items()
         }
     )
     reports: dict[str, dict[str, list[RankingReport]]] = {}
-    for (task, name, split), (_, _, number) in fits.items():
+    for (task, name, split), number in best.items():
         for question, report in done[key(name, split, f"refit {number}")].items():
             if question.startswith(task):
                 own = reports.setdefault(question, {}).setdefault(name, [])
