@@ -86,6 +86,14 @@ def test_what_is_whole_has_no_problems(dist: Path) -> None:
     assert problems(dist, f"v{project_version()}") == []
 
 
+def test_the_command_ends_well_where_there_are_none(
+    dist: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(release, "said_when_installed", lambda _: project_version())
+    assert release.main(dist, f"v{project_version()}") is None  # an empty text would be an error
+    assert "v99.0" in str(release.main(dist, "v99.0"))
+
+
 def test_another_tag_is_named(dist: Path) -> None:
     (found,) = problems(dist, "v99.0")
     assert found.startswith(f"the tag is v99.0, expected v{project_version()}")

@@ -76,15 +76,15 @@ def said_when_installed(wheel: Path) -> str:
     return done.stdout.strip()
 
 
-def main(folder: Path, tag: str) -> str:
-    """Check all of it; say what is wrong, or nothing."""
+def main(folder: Path, tag: str) -> str | None:
+    """Check all of it; say what is wrong, or None, with which sys.exit ends well."""
     if found := problems(folder, tag):
         return "\n".join(found)
     (wheel,) = folder.glob("*.whl")
     if (said := said_when_installed(wheel)) != project_version():
         return f"recbook --version says {said}, expected {project_version()}"
     print(f"{wheel} and the source distribution beside it are ready for the tag {tag}")
-    return ""
+    return None
 
 
 if __name__ == "__main__":
