@@ -163,4 +163,4 @@ if __name__ == "__main__":
     if CHROMIUM:
         print_all(written)
     kinds = "HTML and PDF" if CHROMIUM else "HTML; for PDF, install chromium"
-    print(f"Slides of {len(written)} chapters ({kinds}) are in {TARGET.relative_to(ROOT)}.")
+    print(f"{', '.join(path.stem for path in written)} ({kinds}): in {TARGET.relative_to(ROOT)}.")
