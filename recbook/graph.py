@@ -26,6 +26,7 @@ from recbook.sparse import (
     row_entries,
     sparse_product,
     sparse_rows,
+    transpose,
 )
 
 __all__ = [
@@ -173,8 +174,8 @@ def _check_symmetric(adj: Tensor) -> None:
     if not adj.is_inference() and getattr(adj, "symmetric_at", None) == adj.values()._version:
         return
     if adj.shape[0] == adj.shape[1]:
-        turned = adj.t().to_sparse_csr()
-        again = turned.t().to_sparse_csr()  # adj itself, columns in order
+        turned = transpose(adj)
+        again = transpose(turned)  # adj itself, columns in order
         close = 16 * torch.finfo(adj.dtype).eps  # d_i w d_j and d_j w d_i may round differently
         if (
             torch.equal(turned.crow_indices(), again.crow_indices())
@@ -315,7 +316,7 @@ class _LayerMeanAt(torch.autograd.Function):
     def backward(ctx: Any, *grad: Tensor) -> tuple[None, Tensor, None, None]:
         adj, last, nodes, num_layers = ctx.args
         share = grad[0] / (num_layers + 1)
-        x = sparse_product(last.t().to_sparse_csr(), share).index_add_(0, nodes, share)
+        x = sparse_product(transpose(last), share).index_add_(0, nodes, share)
         for _ in range(num_layers - 1):
             x = sparse_product(adj, x).index_add_(0, nodes, share)
         return None, x, None, None

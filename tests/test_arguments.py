@@ -966,6 +966,10 @@ ENTRIES: dict[str, Entry] = {
         value=(floats(2), sized(tensor(floats(2)), floats(2))),
         size=(value((3, 4)), lambda: OTHERS | {"one": (3,), "negative": (3, -4), "a number": 3}),
     ),
+    "transpose": entry(
+        recbook.sparse.transpose,
+        matrix=(lambda: train_adjacency(toy()), without(lambda: matrix(), "not symmetric")),
+    ),
     "bootstrap_interval": entry(
         recbook.stats.bootstrap_interval,
         values=(value([0.1, 0.2, 0.4]), lambda: numbers()),

@@ -15,6 +15,7 @@ from recbook.sparse import (
     row_entries,
     sparse_product,
     sparse_rows,
+    transpose,
 )
 
 WHOLE = torch.tensor([[0.0, 2.0, 0.0], [0.0, 0.0, 0.0], [1.0, 0.0, 3.0], [0.0, 0.0, 0.0]])
@@ -42,6 +43,19 @@ def test_a_matrix_without_entries_or_rows() -> None:
         0,
         2,
     )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_a_transpose_is_torchs(dtype: torch.dtype) -> None:
+    generator = torch.Generator().manual_seed(0)
+    whole = (torch.rand(7, 5, generator=generator) - 0.5).relu().to(dtype)
+    ours, theirs = transpose(compressed(whole)), compressed(whole).t().to_sparse_csr()
+    for part in ("crow_indices", "col_indices", "values"):
+        one, other = (getattr(matrix, part)() for matrix in (ours, theirs))
+        assert one.dtype == other.dtype and one.equal(other)
+    assert transpose(ours).to_dense().equal(whole)
+    nothing = sparse_rows(*torch.zeros(2, 0, dtype=torch.long), torch.zeros(0), (2, 3))
+    assert transpose(nothing).shape == (3, 2)
 
 
 @pytest.mark.parametrize("enabled", [True, False])

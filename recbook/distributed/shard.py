@@ -20,7 +20,7 @@ from recbook.distributed.processes import (
     together,
 )
 from recbook.memory import check_memory
-from recbook.sparse import sparse_product, sparse_rows
+from recbook.sparse import sparse_product, sparse_rows, transpose
 
 __all__ = ["ADVICE", "Shard"]
 
@@ -74,7 +74,7 @@ class Shard:
         self.users_divided = self.num_users >= self.num_items
         self.num_pairs = sum(from_all(len(share)))
         needed: dict[str, tuple[int, ...]] = {
-            "sorting its edges": (2 * self.num_pairs // self.world, 80)
+            "sorting its edges": (self.num_pairs // self.world, 64)
         }
         together(lambda: check_memory(needed, ADVICE, share=processes_here()))
         self.train = self.own_part(share)
@@ -104,17 +104,21 @@ class Shard:
         begin(dist.all_reduce, degree)()
         own_degree = torch.bincount(large, minlength=own)
         self.degree, self.own_degree = degree, own_degree  # of the copied, of its own divided
-        edge = (large * copied + small).sort().values
+        edge = large * copied
+        edge += small
+        edge.numpy().sort()  # in place; torch.sort would hold three times as much
         if sum(from_all(int((edge[1:] == edge[:-1]).sum()))):
             raise ValueError(
                 "got the same pair twice; drop duplicates first, and let each pair be read by one "
                 "process"
             )
         large, small = edge // copied, edge % copied
+        del edge
         value = own_degree.float().pow(-0.5)[large] * degree.float().pow(-0.5)[small]
         to_divided = sparse_rows(large, small, value, (own, copied))
+        del large, small, value
         self.to_divided = to_divided.to(self.device)
-        self.to_copied = to_divided.t().to_sparse_csr().to(self.device)
+        self.to_copied = transpose(to_divided).to(self.device)
 
     def locate(self, node: Tensor) -> tuple[Tensor, Tensor]:
         """The process that owns each node, items behind the users, and the node's row there."""
