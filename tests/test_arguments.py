@@ -1315,6 +1315,8 @@ EXEMPT = {
     "similar": "given an id by split.position that is not there",
     "Interactions": "a record: from_pairs is the door, and checks; the package makes its own",
     "FoldIn.vectors": "given positions by fold_in and Answers, which check",
+    "UserKNN.score_rows": "given rows by FoldIn",
+    "GFCF.score_rows": "given rows by FoldIn and score",
     "NewestFile.followed": "given seconds by the service",
     "keep_working": "given its workers by the service: test_workers",
     "StoredAnswers.find": "asked by the service, which checks: test_serve",
