@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from recbook.models import (
     GFCF,
     IALS,
     SLIM,
+    BaseRecommender,
     ItemKNN,
     LightGCN,
     Popularity,
@@ -24,8 +26,9 @@ from recbook.models import (
     RP3beta,
     UserKNN,
 )
+from recbook.vectors import vectors_of
 
-__all__ = ["FoldIn", "fold_in"]
+__all__ = ["FoldIn", "fold_in", "fold_in_item"]
 
 Foldable = PureSVD | EASE | SLIM | ItemKNN | RP3beta | GFCF | UserKNN | IALS | LightGCN | Popularity
 
@@ -76,6 +79,43 @@ def fold_in(model: Foldable, liked: Interactions) -> Tensor:
     check_part("liked", liked, num_items=model.num_items)
     vectors = folding.vectors(liked.user, liked.item, liked.num_users)
     return vectors if folding.items is None else vectors @ folding.items.T
+
+
+def fold_in_item(model: BaseRecommender, users: Tensor | Sequence[int]) -> Tensor:
+    r"""Scores of an item that the model has not seen, for all users, by the first who have it.
+
+    .. math:: \hat{y}_u = \frac{e_u}{\|e_u\|}^\top \frac{1}{|\mathcal{N}|}
+              \sum_{v \in \mathcal{N}} \frac{e_v}{\|e_v\|}
+
+    with :math:`\mathcal{N}` these users: how much a user is like them, on average. It says whom to
+    show the item to. It is no place for the item among others, which have scores of their own.
+
+    Args:
+        model: one that has vectors, as :func:`recbook.vectors.vectors_of` takes it.
+        users: positions of those who have the item; ``split.position`` looks up raw ids.
+
+    Returns:
+        Shape ``(num_users,)``, from -1 to 1; 0 for users of whom nothing is known, and for all
+        where nobody has the item.
+
+    Raises:
+        TypeError: on a model without vectors, or what are no positions.
+        ValueError: on positions out of range.
+        RuntimeError: before the model is fitted or trained.
+
+    Reference: chapter 14.
+
+    User 0 has the new item, and user 1 has the same items as user 0.
+
+    >>> train = Interactions.from_pairs([0, 0, 1, 1, 2], [0, 1, 0, 1, 2])
+    >>> fold_in_item(PureSVD(2).fit(train), [0]).abs().round(decimals=4).tolist()
+    [1.0, 1.0, 0.0]
+    """
+    user_emb = F.normalize(vectors_of(model)[0])
+    if model.known_users is not None:
+        user_emb = user_emb * model.known_users[:, None]
+    having = model.positions(users).unique().to(user_emb.device)
+    return user_emb @ user_emb[having].sum(0) / max(len(having), 1)
 
 
 class FoldIn:

@@ -725,6 +725,11 @@ ENTRIES: dict[str, Entry] = {
         model=(lambda: EASE().fit(toy()), recommender),
         liked=(toy, part(None)),
     ),
+    "fold_in_item": entry(
+        recbook.folding.fold_in_item,
+        model=(lambda: PureSVD(2).fit(toy()), lambda: recommender() | {"EASE": EASE().fit(toy())}),
+        users=(value([0, 2]), positions(3)),
+    ),
     "FoldIn": entry(recbook.folding.FoldIn, model=(lambda: EASE().fit(toy()), recommender)),
     # answers
     "Answers": entry(

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from torch.testing import assert_close
 
 from recbook.data import Interactions, Split
-from recbook.folding import fold_in
+from recbook.folding import fold_in, fold_in_item
 from recbook.graph import train_adjacency
 from recbook.models import (
     EASE,
@@ -120,6 +120,20 @@ def test_an_item_of_nobody_adds_its_layer_0() -> None:
     net = trained(Interactions.from_pairs([0, 1], [0, 1], 2, 3))
     score = fold_in(net, Interactions.from_pairs([0], [2], 1, 3))
     assert score.isfinite().all() and score.argmax() == 2
+
+
+def test_a_new_item_by_a_loop(toy: Interactions) -> None:
+    net = trained(Interactions(toy.user, toy.item, 4, 4))  # nothing is known of user 3
+    emb, expected = net.final[0], torch.zeros(4)
+    for user in range(3):
+        for other in (0, 2):
+            expected[user] += torch.cosine_similarity(emb[user], emb[other], dim=0) / 2
+    assert_close(fold_in_item(net, [2, 0, 2]), expected)
+    assert not fold_in_item(net, []).any()
+    with pytest.raises(TypeError, match="got EASE, whose scores are no inner products"):
+        fold_in_item(EASE().fit(toy), [0])
+    with pytest.raises(ValueError, match="users: got"):
+        fold_in_item(net, [4])
 
 
 def test_what_it_refuses(toy: Interactions) -> None:
