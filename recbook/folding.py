@@ -38,22 +38,21 @@ def fold_in(model: Foldable, liked: Interactions) -> Tensor:
 
     With :math:`x` a newcomer's row of ones for the :math:`n` items liked,
 
-    .. math:: \hat{y} = x V V^\top \text{ (PureSVD)}, \qquad
-              \hat{y} = x W \text{ (EASE, EDLAE, SLIM, ItemKNN, GFCF)}, \qquad
-              \hat{y} = \tfrac1n \, x W \text{ (RP3beta)},
-
-    .. math:: \hat{y}_i = e^\top e_i \text{ with } e \propto \sum_{j : x_j = 1}
+    .. math:: \hat{y} &= x W \text{ (EASE, EDLAE, SLIM, ItemKNN, GFCF)} \\
+              \hat{y} &= \tfrac1n \, x W \text{ (RP3beta)} \\
+              \hat{y} &= x V V^\top \text{ (PureSVD)} \\
+              \hat{y}_i &= e^\top e_i \text{ with } e \propto \sum_{j : x_j = 1}
               \frac{1}{\sqrt{d_j}} \sum_{k=0}^{K-1} e_j^{(k)} \text{ (LightGCN)}
 
-    The first line, and Popularity's counts, are what the model gives a user of train with the same
-    items. UserKNN sums over the newcomer's nearest in train, as a fit with this newcomer besides
-    would; a user of train with the same items is one of them. iALS solves for the newcomer with the
-    items held, which is half a sweep more than its users had. LightGCN's is approximate: the
-    newcomer has no layer 0, which would have to be trained. Its :math:`e` has length 1; without
+    All but the last, and Popularity's counts, are what the model gives a user of train with the
+    same items. UserKNN sums over the newcomer's nearest in train, as a fit with this newcomer
+    besides would; a user of train with the same items is one of them. iALS solves for the newcomer
+    with the items held, which is half a sweep more than its users had. LightGCN's is approximate:
+    the newcomer has no layer 0, which would have to be trained. Its :math:`e` has length 1; without
     ``cosine`` only the order of such scores means something.
 
     MatrixFactorization and NGCF have no such formula: what they know of a user are embeddings that
-    gradient steps have found. :func:`recbook.updating.train_on` takes such steps.
+    gradient steps have found. :func:`recbook.updating.train_on` takes such steps for the first.
 
     Args:
         model: fitted or trained; of LightGCN one with a layer or more.
@@ -84,7 +83,7 @@ def fold_in(model: Foldable, liked: Interactions) -> Tensor:
 def fold_in_item(model: BaseRecommender, users: Tensor | Sequence[int]) -> Tensor:
     r"""Scores of an item that the model has not seen, for all users, by the first who have it.
 
-    .. math:: \hat{y}_u = \frac{e_u}{\|e_u\|}^\top \frac{1}{|\mathcal{N}|}
+    .. math:: \hat{y}_u = \frac{e_u^\top}{\|e_u\|} \frac{1}{|\mathcal{N}|}
               \sum_{v \in \mathcal{N}} \frac{e_v}{\|e_v\|}
 
     with :math:`\mathcal{N}` these users: how much a user is like them, on average. It says whom to

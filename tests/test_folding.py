@@ -51,7 +51,7 @@ def test_it_is_exact_for_users_of_train(model: Any, toy: Interactions) -> None:
     assert_close(score[3:], nothing.expand(2, -1).to(score))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(arrays(bool, (7, 5)), st.integers(1, 7), st.integers(1, 8))
 def test_user_knn_is_a_loop_and_a_fit_with_the_newcomer(
     ones: np.ndarray, number: int, block: int
