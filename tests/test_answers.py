@@ -16,7 +16,18 @@ from recbook.answers import RULES, Answers, NoFoldInError, StoredAnswers, Unknow
 from recbook.data import Interactions, Split
 from recbook.files import NewestFile
 from recbook.folding import FoldIn
-from recbook.models import EASE, IALS, SLIM, ItemKNN, LightGCN, Popularity, PureSVD
+from recbook.models import (
+    EASE,
+    IALS,
+    SLIM,
+    ItemKNN,
+    LightGCN,
+    MatrixFactorization,
+    Popularity,
+    PureSVD,
+    RP3beta,
+    UserKNN,
+)
 from recbook.training import train
 
 
@@ -44,12 +55,19 @@ def net(split: Split, num_layers: int = 2) -> LightGCN:
     return model
 
 
+def matrix_factorization() -> MatrixFactorization:
+    """Of as many users and items as :func:`split_of` has; it cannot fold in."""
+    model = MatrixFactorization(40, 30, 4)
+    model.finalize(None)
+    return model
+
+
 @pytest.fixture(scope="module")
 def split() -> Split:
     return split_of()
 
 
-MODELS = [Popularity, ItemKNN, EASE, PureSVD, IALS, net]
+MODELS = [Popularity, ItemKNN, UserKNN, RP3beta, EASE, PureSVD, IALS, net]
 
 
 def made(how: Any, split: Split) -> Any:
@@ -84,7 +102,7 @@ def test_nothing_is_listed_for_who_is_unknown_or_likes_all_alike() -> None:
 
 def test_a_newcomer_gets_what_a_user_with_the_same_items_gets(split: Split) -> None:
     whole = Split(split.train, user_ids=split.user_ids, item_ids=split.item_ids)
-    makers = EASE(), PureSVD(8), ItemKNN(5), SLIM(0.1, 5), IALS(4, num_sweeps=200)
+    makers = EASE(), PureSVD(8), ItemKNN(5), RP3beta(), SLIM(0.1, 5), IALS(4, num_sweeps=200)
     for model in (maker.fit(split.train) for maker in makers):
         answers = Answers(model, whole)
         for user in (0, 7, 20):
@@ -96,8 +114,18 @@ def test_a_newcomer_gets_what_a_user_with_the_same_items_gets(split: Split) -> N
             assert answers.folds_in
 
 
+def test_a_newcomer_gets_popularity_and_what_the_nearest_have(split: Split) -> None:
+    best = [f"a{n}" for n in split.train.item_degree.argsort(descending=True, stable=True)]
+    found = Answers(Popularity().fit(split.train), split).recommend([best[1]], 5)
+    assert [item for item, _ in found] == [best[0], *best[2:6]]
+    model = UserKNN(1).fit(split.train)
+    own = [f"a{n}" for n in split.train.item[split.train.user == 7]]
+    found = Answers(model, split).recommend(own[1:], 1)  # the nearest has one more
+    assert [item for item, _ in found] == own[:1]
+
+
 def test_who_cannot_be_folded_in_is_told(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
-    for model in (Popularity().fit(split.train), net(split, 0)):
+    for model in (matrix_factorization(), net(split, 0)):
         answers = Answers(model, split)
         assert not answers.folds_in
         with pytest.raises(NoFoldInError, match="expected"):

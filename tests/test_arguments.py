@@ -725,6 +725,11 @@ ENTRIES: dict[str, Entry] = {
         model=(lambda: EASE().fit(toy()), recommender),
         liked=(toy, part(None)),
     ),
+    "fold_in_item": entry(
+        recbook.folding.fold_in_item,
+        model=(lambda: PureSVD(2).fit(toy()), lambda: recommender() | {"EASE": EASE().fit(toy())}),
+        users=(value([0, 2]), positions(3)),
+    ),
     "FoldIn": entry(recbook.folding.FoldIn, model=(lambda: EASE().fit(toy()), recommender)),
     # answers
     "Answers": entry(
@@ -1319,6 +1324,8 @@ EXEMPT = {
     "similar": "given an id by split.position that is not there",
     "Interactions": "a record: from_pairs is the door, and checks; the package makes its own",
     "FoldIn.vectors": "given positions by fold_in and Answers, which check",
+    "UserKNN.score_rows": "given rows by FoldIn",
+    "GFCF.score_rows": "given rows by FoldIn and score",
     "NewestFile.followed": "given seconds by the service",
     "keep_working": "given its workers by the service: test_workers",
     "StoredAnswers.find": "asked by the service, which checks: test_serve",

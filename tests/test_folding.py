@@ -2,14 +2,32 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from torch.testing import assert_close
 
 from recbook.data import Interactions, Split
-from recbook.folding import fold_in
+from recbook.folding import fold_in, fold_in_item
 from recbook.graph import train_adjacency
-from recbook.models import EASE, IALS, SLIM, ItemKNN, LightGCN, Popularity, PureSVD
+from recbook.models import (
+    EASE,
+    EDLAE,
+    GFCF,
+    IALS,
+    NGCF,
+    SLIM,
+    ItemKNN,
+    LightGCN,
+    MatrixFactorization,
+    Popularity,
+    PureSVD,
+    RP3beta,
+    UserKNN,
+)
 from recbook.training import train
 
 
@@ -19,12 +37,45 @@ def trained(part: Interactions, num_layers: int = 2, cosine: bool = True) -> Lig
     return net
 
 
-@pytest.mark.parametrize(
-    "model", [EASE(reg=1), PureSVD(embedding_dim=2), SLIM(l1=0.1, l2=1), ItemKNN(num_neighbors=2)]
-)
+EXACT = [
+    EASE(1), EDLAE(1), PureSVD(2), SLIM(0.1, 1), ItemKNN(2), RP3beta(0.5, 2), GFCF(2), Popularity()
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("model", EXACT, ids=lambda model: type(model).__name__)
 def test_it_is_exact_for_users_of_train(model: Any, toy: Interactions) -> None:
     model.fit(toy)
-    assert_close(fold_in(model, toy), model.score(torch.arange(3)))
+    score = fold_in(model, Interactions(toy.user, toy.item, 5, 4))
+    assert_close(score[:3], model.score(torch.arange(3)))
+    nothing = toy.item_degree if isinstance(model, Popularity) else torch.zeros(4)
+    assert_close(score[3:], nothing.expand(2, -1).to(score))
+
+
+@settings(max_examples=50, deadline=None)
+@given(arrays(bool, (7, 5)), st.integers(1, 7), st.integers(1, 8))
+def test_user_knn_is_a_loop_and_a_fit_with_the_newcomer(
+    ones: np.ndarray, number: int, block: int
+) -> None:
+    """Users 0 to 5 are in train, and 6 is new."""
+    ones[0, 0] = True
+    everybody = Interactions.from_pairs(*ones.nonzero(), 7, 5)
+    known = Interactions.from_pairs(*ones[:6].nonzero(), 6, 5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("recbook.models.neighbourhood._BLOCK", block)
+        score = fold_in(UserKNN(number).fit(known), everybody).numpy()
+        again = UserKNN(number).fit(everybody).score(torch.tensor([6]))[0]
+        fewer = UserKNN(number).fit(known).score(torch.arange(6))
+        more = fold_in(UserKNN(number + 1).fit(known), known)
+    for mine, found in zip(ones, score, strict=True):
+        both = [(mine & row).sum() for row in ones[:6]]
+        cosine = [
+            n and n / (mine.sum() * row.sum()) ** 0.5 for n, row in zip(both, ones, strict=False)
+        ]
+        least = sorted(cosine, reverse=True)[min(number, 6) - 1] - 1e-9
+        near = [(near, row) for near, row in zip(cosine, ones, strict=False) if near >= least]
+        np.testing.assert_allclose(found, sum(n * row for n, row in near), atol=1e-12)
+    np.testing.assert_allclose(score[6], again, atol=1e-12)
+    np.testing.assert_allclose(more, ones[:6] + fewer.numpy(), atol=1e-12)  # itself, the nearest
 
 
 def test_a_newcomer_by_hand(toy: Interactions) -> None:
@@ -32,6 +83,8 @@ def test_a_newcomer_by_hand(toy: Interactions) -> None:
     score = fold_in(model, Interactions.from_pairs([0, 0], [0, 2], 2, 4))
     assert_close(score[0], model.weight[0] + model.weight[2])
     assert not score[1].any()
+    walk = RP3beta(1).fit(toy)  # from Alien or Casablanca to Brazil: 1/2 * 1/2 + 1/2 * 1/4, over 2
+    assert fold_in(walk, Interactions.from_pairs([0, 0], [0, 2], 1, 4))[0, 1] == 3 / 16
 
 
 def test_ials_solves_for_a_newcomer(toy: Interactions) -> None:
@@ -69,11 +122,24 @@ def test_an_item_of_nobody_adds_its_layer_0() -> None:
     assert score.isfinite().all() and score.argmax() == 2
 
 
+def test_a_new_item_by_a_loop(toy: Interactions) -> None:
+    net = trained(Interactions(toy.user, toy.item, 4, 4))  # nothing is known of user 3
+    emb, expected = net.final[0], torch.zeros(4)
+    for user in range(3):
+        for other in (0, 2):
+            expected[user] += torch.cosine_similarity(emb[user], emb[other], dim=0) / 2
+    assert_close(fold_in_item(net, [2, 0, 2]), expected)
+    assert not fold_in_item(net, []).any()
+    with pytest.raises(TypeError, match="got EASE, whose scores are no inner products"):
+        fold_in_item(EASE().fit(toy), [0])
+    with pytest.raises(ValueError, match="users: got"):
+        fold_in_item(net, [4])
+
+
 def test_what_it_refuses(toy: Interactions) -> None:
-    with pytest.raises(
-        TypeError, match="expected PureSVD or EASE or SLIM or ItemKNN or IALS or LightGCN"
-    ):
-        fold_in(Popularity().fit(toy), toy)  # type: ignore[arg-type]
+    for model in (MatrixFactorization(3, 4, 2), NGCF(3, 4, 2)):
+        with pytest.raises(TypeError, match=r"expected PureSVD or EASE or .* into train by grow"):
+            fold_in(model, toy)  # type: ignore[arg-type]
     with pytest.raises(RuntimeError, match="knows no train part"):
         fold_in(EASE(), toy)
     with pytest.raises(ValueError, match="num_layers=0, expected one or more"):

@@ -28,9 +28,9 @@ from recbook import save
 from recbook.answers import Answers, StoredAnswers
 from recbook.data import Split
 from recbook.files import NewestFile
-from recbook.models import EASE, Popularity, PureSVD
+from recbook.models import EASE, PureSVD
 from recbook.serve import application
-from tests.test_answers import split_of
+from tests.test_answers import matrix_factorization, split_of
 
 SPLIT = split_of()
 
@@ -238,10 +238,10 @@ def test_a_model_of_other_data_answers_for_its_own_ids(path: Path, client: httpx
 def test_a_model_without_fold_in_says_so(path: Path, client: httpx.Client) -> None:
     """And a file that cannot be read leaves the old one answering; this one comes last."""
     before = path.read_bytes()
-    save(Popularity().fit(SPLIT.train), SPLIT, path)
-    wait_until(lambda: client.get("/health").json()["kind"] == "Popularity")
+    save(matrix_factorization(), SPLIT, path)
+    wait_until(lambda: client.get("/health").json()["kind"] == "MatrixFactorization")
     answer = client.post("/recommend", json={"liked": ["a1"]})
-    assert answer.status_code == 409 and "expected PureSVD or EASE or" in answer.json()["detail"]
+    assert answer.status_code == 409 and "into train by grow" in answer.json()["detail"]
     (path.parent / "new").write_bytes(before[:1000])
     (path.parent / "new").rename(path)
     wait_until(lambda: client.get("/health").json()["problem"] is not None)

@@ -171,7 +171,8 @@ class EmbeddingModel(nn.Module, BaseRecommender):
 
     def keep(self, final_user: Tensor, final_item: Tensor, known_users: Tensor | None) -> None:
         """Keep final embeddings for ``score``, as those that the parameters give now."""
-        self.final_user, self.final_item, self.known_users = final_user, final_item, known_users
+        self.final_user, self.final_item = final_user.detach(), final_item.detach()
+        self.known_users = known_users
         self.fitted_on = None  # train knows more
         self._made_of = self._versions()
 

@@ -7,6 +7,7 @@ elsewhere.
 from __future__ import annotations
 
 import torch
+from scipy.sparse import csr_array
 from torch import Tensor
 
 from recbook.checks import check_count, check_number, check_share
@@ -233,7 +234,10 @@ class GFCF(BaseRecommender):
             RuntimeError: before ``fit``.
         """
         users = self.positions(users)
-        rows = self.matrix[users.numpy()]
+        return self.score_rows(self.matrix[users.numpy()])
+
+    def score_rows(self, rows: csr_array) -> Tensor:
+        """The rows of any users, which have ones, filtered."""
         two_hops = ((rows @ self.normalized.T) @ self.normalized).toarray()
         low_pass = (rows @ (self.inv_sqrt_degree[:, None] * self.signals)) @ self.signals.T
         return torch.from_numpy(two_hops + self.alpha * low_pass * self.sqrt_degree)

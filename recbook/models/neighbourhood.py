@@ -23,26 +23,32 @@ _BLOCK = 256  # rows that are dense at a time
 
 
 def _nearest(
-    left: csr_array, right: csr_array, row: np.ndarray, column: np.ndarray, number: int
+    left: csr_array,
+    right: csr_array,
+    row: np.ndarray,
+    column: np.ndarray,
+    number: int,
+    newcomers: bool = False,
 ) -> csr_array:
     r"""The largest entries of each row of :math:`\mathrm{diag}(row) L R \,\mathrm{diag}(column)`.
 
     Args:
         left: shape ``(n, m)``.
-        right: shape ``(m, n)``.
+        right: shape ``(m, k)``.
         row: a factor for each row, shape ``(n,)``.
-        column: a factor for each column, shape ``(n,)``.
+        column: a factor for each column, shape ``(k,)``.
         number: how many are kept of a row; what equals the last of them but for rounding is kept
             as well, so that the order of the columns decides nothing.
+        newcomers: whether no row is a column, so that the diagonal is like the rest.
 
     Returns:
-        Sparse, shape ``(n, n)``; zeros and the diagonal are not in it.
+        Sparse, shape ``(n, k)``; zeros are not in it, nor the diagonal, but for newcomers.
     """
-    n = len(row)
-    number, block = min(number, n), min(_BLOCK, n)
+    n, others = len(row), len(column)
+    number, block = min(number, others), min(_BLOCK, n)
     check_memory(
         {
-            "a block of similarities and three copies": (block, n, 4, 8),
+            "a block of similarities and three copies": (block, others, 4, 8),
             "the neighbours and a copy": (n, number, 2, 16),
         },
         "keep fewer neighbours, or take a model with embeddings, e.g. LightGCN",
@@ -51,7 +57,8 @@ def _nearest(
     for start in range(0, n, block):
         part = slice(start, start + block)
         dense = row[part, None] * (left[part] @ right).toarray() * column
-        np.fill_diagonal(dense[:, start:], 0)
+        if not newcomers:
+            np.fill_diagonal(dense[:, start:], 0)
         lowest = torch.from_numpy(dense).topk(number, dim=1).values[:, -1:].numpy()
         kept.append(csr_array(np.where(dense > lowest * (1 - 1e-12), dense, 0)))
     return vstack(kept, format="csr")
@@ -155,6 +162,16 @@ class UserKNN(BaseRecommender):
         """
         users = self.positions(users)
         return torch.from_numpy((self.similarity[users.numpy()] @ self.matrix).toarray())
+
+    def score_rows(self, rows: csr_array) -> Tensor:
+        """The scores of newcomers, whose rows have ones, by the users nearest to them.
+
+        They are what a fit with one of them in train besides would give that one.
+        """
+        row, column = (inv_sqrt(torch.from_numpy(m.sum(axis=1))) for m in (rows, self.matrix))
+        users_of = csr_array(self.matrix.T)
+        near = _nearest(rows, users_of, row, column, self.num_neighbors, newcomers=True)
+        return torch.from_numpy((near @ self.matrix).toarray())
 
 
 class RP3beta(BaseRecommender):
