@@ -51,7 +51,7 @@ ifndef BESIDE
 .NOTPARALLEL:
 endif
 .DELETE_ON_ERROR:
-.PHONY: help book test lint unit notebooks colab execute render pdf site-test bench results release slides address format constraints clean \
+.PHONY: help book test lint unit notebooks colab execute render pdf site-test bench results release slides address format constraints clean computations \
 	assign grade teaching-test test-oldest test-newest colab-versions coverage mutants
 
 help:  ## list what can be made
@@ -63,10 +63,13 @@ book: $(STAMP)  ## execute every chapter on the real data, then render the site
 	$(BUILD) --config _build/_config.yml
 	$(call finish,The book is built)
 
-# The site is rendered, by one process, beside the chapters.
-test: lint coverage teaching-test  ## all that CI checks; the site where there is a Chromium
-	@$(MAKE) -j 2 -o $(STAMP) BESIDE=yes notebooks $(if $(CHROMIUM),render)
-	$(if $(CHROMIUM),$(SITE_TESTS))
+# Beside the long computations goes what also waits, for a clock or a browser, so that no core idles;
+# what it says is shown when it ends.
+test: $(STAMP)  ## all that CI checks; the site where there is a Chromium
+	@$(MAKE) -j 2 -O -o $(STAMP) BESIDE=yes computations lint teaching-test $(if $(CHROMIUM),site-test)
+
+computations:
+	@$(MAKE) -Onone -o $(STAMP) BESIDE= coverage notebooks
 
 lint: $(STAMP)  ## formatting, lint and types
 	.venv/bin/ruff format --check .
