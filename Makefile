@@ -15,6 +15,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export PYTHONUNBUFFERED := 1
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport JUPYTER_PATH MPLBACKEND  # chapters run in .venv's kernel and draw inline
+unexport PYTHONDONTWRITEBYTECODE  # where it is set, each process would take tests and package apart anew
 # Two processes; one that is done takes over half of what the other has left.
 TWO := -n 2 --dist worksteal
 UNIT := $(TWO) --ignore=tests/site --ignore=tests/teaching
