@@ -15,6 +15,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export PYTHONUNBUFFERED := 1
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport JUPYTER_PATH MPLBACKEND  # chapters run in .venv's kernel and draw inline
+unexport PYTHONDONTWRITEBYTECODE  # where it is set, each process would take tests and package apart anew
 # Two processes; one that is done takes over half of what the other has left.
 TWO := -n 2 --dist worksteal
 UNIT := $(TWO) --ignore=tests/site --ignore=tests/teaching
@@ -51,7 +52,7 @@ ifndef BESIDE
 .NOTPARALLEL:
 endif
 .DELETE_ON_ERROR:
-.PHONY: help book test lint unit notebooks colab execute render pdf site-test bench results release slides address format constraints clean \
+.PHONY: help book test lint unit notebooks colab execute render pdf site-test bench results release slides address format constraints clean computations \
 	assign grade teaching-test test-oldest test-newest colab-versions coverage mutants
 
 help:  ## list what can be made
@@ -63,10 +64,13 @@ book: $(STAMP)  ## execute every chapter on the real data, then render the site
 	$(BUILD) --config _build/_config.yml
 	$(call finish,The book is built)
 
-# The site is rendered, by one process, beside the chapters.
-test: lint coverage teaching-test  ## all that CI checks; the site where there is a Chromium
-	@$(MAKE) -j 2 -o $(STAMP) BESIDE=yes notebooks $(if $(CHROMIUM),render)
-	$(if $(CHROMIUM),$(SITE_TESTS))
+# Beside the long computations goes what also waits, for a clock or a browser, so that no core idles;
+# what it says is shown when it ends.
+test: $(STAMP)  ## all that CI checks; the site where there is a Chromium
+	@$(MAKE) -j 2 -O -o $(STAMP) BESIDE=yes computations lint teaching-test $(if $(CHROMIUM),site-test)
+
+computations:
+	@$(MAKE) -Onone -o $(STAMP) BESIDE= coverage notebooks
 
 lint: $(STAMP)  ## formatting, lint and types
 	.venv/bin/ruff format --check .

@@ -1,10 +1,13 @@
 """The benchmarks' own parts, without a clock; the page is what the result files say."""
 
+import io
 import json
 import runpy
 import subprocess
+from contextlib import redirect_stdout
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -94,6 +97,16 @@ def test_ratios_are_medians_over_rounds_and_skip_what_did_not_run() -> None:
     assert found == {"PyG LightGCN, edge list": 20, "original LightGCN, messages": 440}
 
 
+def in_this_process(command: list[Any], **_: Any) -> SimpleNamespace:
+    """What a worker prints, without importing everything once more."""
+    told, script = io.StringIO(), Path(command[1])
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(told):
+        patch.setattr("sys.argv", [str(script), *command[2:]])
+        patch.syspath_prepend(script.parent)
+        runpy.run_path(str(script), run_name="__main__")
+    return SimpleNamespace(stdout=told.getvalue())
+
+
 def test_a_worker_takes_a_job_and_its_scores_are_measured(
     clusters: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,14 +115,15 @@ def test_a_worker_takes_a_job_and_its_scores_are_measured(
     result, reports = bench.run(row, {"epochs": 3, "lr": 0.01, "reg": 1e-4}, keep=(1, 3))
     assert len(result["laps"]) == 3 and len(reports) == 2
     assert result["memory"] >= result["memory_before"] > 0 and "torch" in result["versions"]
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        bench.run(row, {"epochs": 1})
+    assert peers.why(failed.value) == "KeyError: 'lr'"
+    monkeypatch.setattr(subprocess, "run", in_this_process)
     settings = {"epochs": 1, "lr": 0.01, "reg": 1e-4}
     same = reports[0]  # after the first epoch
     told = [(result, reports), bench.run(row, settings, seed=1)]
     again, other = bench.run(row, settings)[1][0], told[1][1][0]
     assert same.per_user.equals(again.per_user) and not same.per_user.equals(other.per_user)
-    with pytest.raises(subprocess.CalledProcessError) as failed:
-        bench.run(row, {"epochs": 1})
-    assert peers.why(failed.value) == "KeyError: 'lr'"
     measured = peers.Measured(rows.Row("recbook", "MF-BPR", ledger="search"), settings, None)
     monkeypatch.setattr(bench, "run", lambda row, settings, rank, seed: told[seed])
     for _ in range(2):  # each round has a seed of its own

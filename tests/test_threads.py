@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -7,61 +8,78 @@ import pytest
 OWN = {"OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}
 ENVIRONMENT = {key: value for key, value in os.environ.items() if key not in OWN}
 CODE = """
-import os, sys
+import json, os, sys
 import torch
 from recbook import threads
 from recbook.threads import threads_beside_others
 
-threads.busy_elsewhere = lambda: float(os.environ.get("OTHERS", "1"))
-if len(sys.argv) > 1:
-    torch.set_num_threads(int(sys.argv[1]))
-torch.ones(2**20)
-before = len(os.listdir("/proc/self/task"))
-asked = torch.get_num_threads()
-with threads_beside_others():
+def tell(others, number):
+    threads.busy_elsewhere = lambda: others
+    if number is not None:
+        torch.set_num_threads(number)
+    torch.ones(2**20)
+    before = len(os.listdir("/proc/self/task"))
+    asked = torch.get_num_threads()
+    with threads_beside_others():
+        assert torch.get_num_threads() == asked
+    started = len(os.listdir("/proc/self/task")) - before
+    with threads_beside_others(fewer=True):
+        working = torch.get_num_threads()
+    assert len(os.listdir("/proc/self/task")) - before == started, "once is enough"
     assert torch.get_num_threads() == asked
-started = len(os.listdir("/proc/self/task")) - before
-with threads_beside_others(fewer=True):
-    working = torch.get_num_threads()
-assert len(os.listdir("/proc/self/task")) - before == started, "once is enough"
-assert torch.get_num_threads() == asked
-print(started, len(os.sched_getaffinity(0)), working)
+    print(started, working, flush=True)
+
+first, *forked = json.loads(sys.argv[1])
+for case in forked:  # before any thread has started
+    if os.fork() == 0:
+        tell(*case)
+        os._exit(0)
+    os.wait()
+tell(*first)
 """
 
 
-def started(*threads: str, **variables: str) -> tuple[int, int, int]:
+def started(*cases: tuple[float, int | None], **variables: str) -> list[tuple[int, int]]:
+    """How many threads are started, and how many work, in a process for each case.
+
+    A case is how many cores others keep busy, and the number of threads that the user sets.
+    """
     done = subprocess.run(
-        [sys.executable, "-c", CODE, *threads],
+        [sys.executable, "-c", CODE, json.dumps(cases)],
         env=ENVIRONMENT | variables,
         capture_output=True,
         text=True,
         check=True,
     )
-    more, processors, working = map(int, done.stdout.split())
-    return more, processors, working
+    *forked, first = (tuple(map(int, line.split())) for line in done.stdout.splitlines())
+    return [first, *forked]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems' threads wait in other ways")
 def test_more_threads_than_processors_and_none_where_the_user_has_decided() -> None:
-    more, processors, _ = started(OMP_NUM_THREADS="2")
+    processors = len(os.sched_getaffinity(0))
+    (more, _), (none, _) = started((1, None), (1, 1), OMP_NUM_THREADS="2")
     teams = max(processors - 1, 0)  # each has a thread of ours and one of the library's
-    assert more == 2 * teams
+    assert more == 2 * teams and none == 0
     assert 2 + teams > processors
-    assert started(OMP_NUM_THREADS="1")[0] == 0
-    assert started("1", OMP_NUM_THREADS="2")[0] == 0
-    assert started(OMP_NUM_THREADS="2", OMP_WAIT_POLICY="active")[0] == 0
-    assert started(OMP_NUM_THREADS="2", GOMP_SPINCOUNT="5")[0] == 0
+    for decided in (
+        {"OMP_NUM_THREADS": "1"},
+        {"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "active"},
+        {"OMP_NUM_THREADS": "2", "GOMP_SPINCOUNT": "5"},
+    ):
+        assert started((1, None), **decided)[0][0] == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems' threads wait in other ways")
 def test_a_thread_for_each_free_core_where_that_decides_no_digit() -> None:
     cores = os.cpu_count() or 1
     asked = {"OMP_NUM_THREADS": str(cores)}
-    for others, working in ((0.2, cores), (1, cores - 1), (2 * cores, 1)):
-        sleepers, _, found = started(OTHERS=str(others), **asked)
-        assert found == max(1, working)
-        assert others > 0.2 or sleepers == 0  # the cores are free
-    assert started(OTHERS="1", OMP_WAIT_POLICY="active", **asked)[2] == cores
+    cases = [(others, None) for others in (1, 0.2, 2 * cores)]
+    expected = [cores - 1, cores, 1]
+    found = started(*cases, **asked)
+    assert [working for _, working in found] == [max(1, number) for number in expected]
+    assert found[1][0] == 0  # the cores are free
+    assert started((1, None), OMP_WAIT_POLICY="active", **asked)[0][1] == cores
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have other clocks")
