@@ -151,7 +151,8 @@ def test_columns_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     named = ["--columns", "user_id=who,item_id=what"]
     assert run(capsys, "check", tmp_path / "odd.csv", *named) == []
     assert run(capsys, "data", "--ratings", tmp_path / "odd.csv", *named)["users"] == 2
-    for wrong in ("user_id", "user_id=", "user=who,item_id=what", "user_id=nobody"):
+    twice = "user_id=who,item_id=what,user_id=what"
+    for wrong in ("user_id", "user_id=", "user=who,item_id=what", "user_id=nobody", twice):
         assert "expected" in refused(capsys, "check", tmp_path / "odd.csv", "--columns", wrong)
 
 

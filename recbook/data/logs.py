@@ -86,12 +86,13 @@ def named_columns(option: str) -> dict[str, str]:
     {'user_id': 'who', 'item_id': 'what'}
     """
     pairs = [pair.partition("=") for pair in option.split(",") if pair]
-    if wrong := [name for name, _, column in pairs if not column]:
+    named = {name.strip(): column for name, _, column in pairs}
+    if set(named) - set(_NAMES) or not all(named.values()) or len(named) < len(pairs):
         raise ValueError(
-            f"got --columns {option!r} with no column for {wrong[0]!r}, expected e.g. "
-            "user_id=who,item_id=what"
+            f"got --columns {option!r}, expected a column for some of {', '.join(_NAMES)}, each "
+            "once, e.g. user_id=who,item_id=what"
         )
-    return {name.strip(): column for name, _, column in pairs}
+    return named
 
 
 def read_log(source: Any, **columns: str) -> pd.DataFrame:
