@@ -1204,6 +1204,7 @@ IN_PROCESSES: dict[str, Entry] = {
         split=(value("time"), choice),
         hold_out=(value(0.3), share()),
         seed=(value(0), seed),
+        min_rating=(value(3), number(-INF, 4)),
         user_id=(value("user_id"), choice),
     ),
     "save_sharded": entry(
