@@ -251,12 +251,9 @@ def fit(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Choose a model for a log on what came later, measure it, fit it on everything, store it."""
     log = log_of(args)
     from recbook import choosing, saving
-    from recbook.data import check_log, clean_log, to_implicit
+    from recbook.data import clean_log, to_implicit
 
-    rows = clean_log(log, args.leave)
-    for row in check_log(log, leave=args.leave).itertuples():
-        done = "left out" if row.dropped else "left as they are"
-        say(f"  {row.what}: {row.rows:,} rows are {done}; {row.example}")
+    rows = clean_log(log, args.leave, say)
     rows = to_implicit(rows, args.min_rating) if "rating" in rows else rows
     if not sys.stderr.isatty():
         os.environ["TQDM_DISABLE"] = "1"  # a line for each family is enough
@@ -301,15 +298,10 @@ def log_of(args: argparse.Namespace) -> pd.DataFrame:
     """The rows of a file, with its columns found, and told."""
     path = args.log if "log" in args else args.ratings
     say(f"reading {path}")
-    from recbook.data import find_columns, read_log
-    from recbook.data.formats import read_table
+    from recbook.data import read_log
     from recbook.data.logs import named_columns
 
-    named = named_columns(args.columns)
-    raw = read_table(path)
-    found = find_columns(list(raw), **named)
-    say(f"{len(raw):,} rows; " + ", ".join(f"{name} is {is_!r}" for name, is_ in found.items()))
-    return read_log(raw, **found)
+    return read_log(path, tell=say, **named_columns(args.columns))
 
 
 def split_of(args: argparse.Namespace, val_size: float = 0) -> Split:

@@ -610,12 +610,14 @@ ENTRIES: dict[str, Entry] = {
     "read_log": entry(
         recbook.data.read_log,
         source=(frame, lambda: but(logs(), "ids of two types") | but(path(), "bytes")),
+        tell=(value(len), function),
         user_id=(value("user_id"), choice),
     ),
     "clean_log": entry(
         recbook.data.clean_log,
         log=(frame, logs),
         leave=(value(["bots"]), lambda: OTHERS | {"one": "bots", "another": ["robots"]}),
+        tell=(value(len), function),
     ),
     "shop_log": entry(
         recbook.data.shop_log,

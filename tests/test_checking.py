@@ -212,6 +212,18 @@ def test_a_named_column_is_not_another() -> None:
     }  # fmt: skip
 
 
+def test_what_is_found_is_told() -> None:
+    log = clicks(*[("a", "x", 1.7e9)] * 3, ("b", "x", 1.7e9 + 9), ("b", "x", 1.7e9 + 20))
+    told: list[str] = []
+    named = log.set_axis(["who", "Page", "time"], axis=1)
+    again = read_log(named, tell=told.append, user_id="who")
+    assert told == ["5 rows; user_id is 'who', item_id is 'Page', timestamp is 'time'"]
+    clean_log(again, ["repeated visits"], told.append)
+    assert [line.partition(";")[0] for line in told[1:]] == [
+        "exact duplicates: 2 rows are left out", "repeated visits: 1 rows are left in",
+    ]  # fmt: skip
+
+
 def test_a_log_is_read_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "clicks.csv"
     path.write_text("﻿Visitor;Page;Time\n007;/tea;2025\n;/tea;\n007;/tea;2025\n")

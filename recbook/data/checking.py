@@ -1,7 +1,9 @@
 """What is wrong with a log of clicks, found before anything is learned from it.
 
 :func:`~recbook.data.check_log` says what is wrong, and :func:`~recbook.data.clean_log` leaves out
-what has a clear remedy, so that a split can be made.
+what has a clear remedy, so that a split can be made. Both are meant for the whole log, before it is
+split, and so see the rows that are tested on later: a test part needs to be free of bots, too. What
+they find is how the log was written, not what people like; no model learns from it.
 """
 
 from __future__ import annotations
@@ -71,7 +73,9 @@ def check_log(
     return pd.DataFrame(findings, columns=["what", "rows", "example", "do", "dropped"])
 
 
-def clean_log(log: pd.DataFrame, leave: Sequence[str] = ()) -> pd.DataFrame:
+def clean_log(
+    log: pd.DataFrame, leave: Sequence[str] = (), tell: Callable[[str], Any] = lambda _: None
+) -> pd.DataFrame:
     """What is left of a log without the faults that :func:`check_log` finds and can leave out.
 
     Of repeated visits the first is kept: what a person has seen is no news later.
@@ -79,6 +83,7 @@ def clean_log(log: pd.DataFrame, leave: Sequence[str] = ()) -> pd.DataFrame:
     Args:
         log: what :func:`read_log` returns, or a table like it.
         leave: findings that are right in this log, e.g. ``["bots"]``; their rows stay.
+        tell: is called with a line for each finding, such as ``print``.
 
     Returns:
         A table that all splits take, with a row a pair, dates in UTC or numbers as ``timestamp``.
@@ -90,7 +95,11 @@ def clean_log(log: pd.DataFrame, leave: Sequence[str] = ()) -> pd.DataFrame:
     >>> len(clean_log(log))
     2
     """
-    rest = _examine(log, leave)[1].drop(columns="seconds", errors="ignore")
+    check_kind("tell", tell, Callable, hint="such as print")
+    findings, rest = _examine(log, leave)
+    for what, rows, example, _, dropped in findings:
+        tell(f"{what}: {rows:,} rows are {'left out' if dropped else 'left in'}; {example}")
+    rest = rest.drop(columns="seconds", errors="ignore")
     if rest.empty:
         raise ValueError(
             f"got {len(log):,} rows of which none is without a fault, expected some; see check_log"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -95,11 +95,14 @@ def named_columns(option: str) -> dict[str, str]:
     return named
 
 
-def read_log(source: Any, **columns: str) -> pd.DataFrame:
+def read_log(
+    source: Any, *, tell: Callable[[str], Any] = lambda _: None, **columns: str
+) -> pd.DataFrame:
     """Read a log as it comes, every row of it; columns are found under the names that logs have.
 
     Args:
         source: as for :func:`recbook.data.read_interactions`: the path of a file, or a table.
+        tell: is called with a line that says what was found, such as ``print``.
         **columns: as for :func:`recbook.data.find_columns`.
 
     Returns:
@@ -114,12 +117,14 @@ def read_log(source: Any, **columns: str) -> pd.DataFrame:
       user_id item_id
     0     ann    /tea
     """
+    check_kind("tell", tell, Callable, hint="such as print")
     raw = read_table(source)
     if raw.columns.nlevels > 1 or raw.columns.has_duplicates:
         raise ValueError(
             f"got the columns {list(raw.columns)[:6]}, expected names on one level, each once"
         )
     found = find_columns(list(raw), **columns)
+    tell(f"{len(raw):,} rows; " + ", ".join(f"{name} is {is_!r}" for name, is_ in found.items()))
     if raw.empty:
         raise ValueError("got no rows, expected at least one interaction; is the file cut off?")
     named = raw[list(found.values())].set_axis(list(found), axis=1)
