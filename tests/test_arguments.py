@@ -610,6 +610,7 @@ ENTRIES: dict[str, Entry] = {
     "read_log": entry(
         recbook.data.read_log,
         source=(frame, lambda: but(logs(), "ids of two types") | but(path(), "bytes")),
+        events=(value(None), optional(lambda: OTHERS | {"one": "view", "another": ["view"]})),
         user_id=(value("user_id"), choice),
     ),
     "clean_log": entry(
