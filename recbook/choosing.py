@@ -66,8 +66,8 @@ class Chosen:
             said.append("Nothing here is better than popularity by more than chance would give.")
         else:
             said.append(
-                f"The difference is {100 * self.gain.difference:+.1f} points, with an interval from "
-                f"{100 * self.gain.low:+.1f} to {100 * self.gain.high:+.1f} (95 %, over users)."
+                f"The difference is {100 * self.gain.difference:+.1f} points (interval over users, "
+                f"95 %: {100 * self.gain.low:+.1f} to {100 * self.gain.high:+.1f})."
             )
         if not self.by_time:
             said.append("Without times it was hidden at random: of what comes later expect less.")
