@@ -95,12 +95,18 @@ def parser() -> argparse.ArgumentParser:
         with_columns(one)
 
     def with_columns(one: argparse.ArgumentParser) -> None:
-        one.add_argument("--min-rating", type=float, default=3, help="what counts as liked [3]")
+        one.add_argument(
+            "--min-rating", type=float, default=3, help="the least rating that counts as liked [3]"
+        )
         one.add_argument(
             "--columns",
             default="",
             metavar="NAME=COLUMN,...",
-            help="where user_id, item_id, rating, timestamp have names that are not found",
+            help="where user_id, item_id, rating, timestamp, event have names that are not found; "
+            "rating=seconds_played with --min-rating 60, too",
+        )
+        one.add_argument(
+            "--events", metavar="KIND,...", help="which kinds count, e.g. purchase [all]"
         )
 
     def with_split(one: argparse.ArgumentParser) -> None:
@@ -109,7 +115,7 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("--split-seed", type=int, default=16, help="of the split [16]")
 
     def with_model(one: argparse.ArgumentParser) -> None:
-        one.add_argument("model", type=Path, metavar="FILE", help="what train has stored")
+        one.add_argument("model", type=Path, metavar="FILE", help="what fit or train has stored")
         one.add_argument("-k", type=int, default=20, help="length of a list [20]")
 
     with_data(command(data, "--ratings visits.csv"))
@@ -141,11 +147,14 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--trials", type=int, default=4, help="settings to try of each family [4]")
     one.add_argument("-k", type=int, default=20, help="length of a list [20]")
     one = command(serve, "films.safetensors --port 8000")
-    one.add_argument("model", type=Path, metavar="FILE", help="what train has stored")
+    one.add_argument("model", type=Path, metavar="FILE", help="what fit or train has stored")
     one.add_argument("--port", type=int, default=8000, help="of this machine [8000]")
     one.add_argument("--workers", type=int, default=2, help="processes that answer [2]")
     one.add_argument(
         "--probes", type=int, default=0, help="search so many cells of a faiss index [0: exactly]"
+    )
+    one.add_argument(
+        "--titles", metavar="FILE", help="what items are called: a table with item_id and title"
     )
     return top
 
@@ -254,7 +263,10 @@ def fit(args: argparse.Namespace) -> list[dict[str, Any]]:
     from recbook.data import clean_log, to_implicit
 
     rows = clean_log(log, args.leave, say)
-    rows = to_implicit(rows, args.min_rating) if "rating" in rows else rows
+    if "rating" in rows:
+        low = int((rows["rating"] < args.min_rating).sum())
+        say(f"ratings below {args.min_rating:g}: {low:,} rows are left out; see --min-rating")
+        rows = to_implicit(rows, args.min_rating)
     if not sys.stderr.isatty():
         os.environ["TQDM_DISABLE"] = "1"  # a line for each family is enough
     chosen = choosing.choose(rows, args.k, args.trials, say)
@@ -271,7 +283,7 @@ def serve(args: argparse.Namespace) -> dict[str, Any]:
         from recbook.serve import run
     except ImportError as error:
         raise ImportError(f"{error}; the service needs pip install 'recbook[serve]'") from error
-    run(args.model, args.port, args.workers, args.probes)
+    run(args.model, args.port, args.workers, probes=args.probes, titles=args.titles)
     return {}
 
 
@@ -301,7 +313,8 @@ def log_of(args: argparse.Namespace) -> pd.DataFrame:
     from recbook.data import read_log
     from recbook.data.logs import named_columns
 
-    return read_log(path, tell=say, **named_columns(args.columns))
+    events = args.events.split(",") if args.events else None
+    return read_log(path, events, say, **named_columns(args.columns))
 
 
 def split_of(args: argparse.Namespace, val_size: float = 0) -> Split:

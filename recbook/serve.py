@@ -168,22 +168,22 @@ def application(newest: NewestFile) -> FastAPI:
     return app
 
 
-def run(path: str | Path, port: int = 8000, workers: int = 2, probes: int = 0) -> None:
+def run(path: str | Path, port: int = 8000, workers: int = 2, **options: Any) -> None:
     """Answer on a port of this machine until interrupted; a worker that ends is replaced.
 
     Args:
         path: of a file of :func:`recbook.save`.
         port: 0 for one that is free.
         workers: how many processes answer, each with the model in its memory.
-        probes: as for :class:`recbook.answers.Answers`; what the index finds is printed first.
+        **options: as for :class:`recbook.answers.StoredAnswers`; what an index finds is printed.
 
     Raises:
         TypeError, ValueError, OSError: on a file that cannot answer, or no such numbers.
     """
     check_count("port", port, 0, 65535)
     check_count("workers", workers)
-    newest = NewestFile(path, partial(StoredAnswers, probes=probes))
-    now = newest.content
+    newest = NewestFile(path, partial(StoredAnswers, **options))
+    now, probes = newest.content, options.get("probes")
     found = f"an index that finds {now.recall():.3f} of the exact 20" if probes else "all items"
     print(f"{Path(path).name} ({now.digest}): {now.kind}, searches {found}")
     application(newest)

@@ -611,6 +611,7 @@ ENTRIES: dict[str, Entry] = {
         recbook.data.read_log,
         source=(frame, lambda: but(logs(), "ids of two types") | but(path(), "bytes")),
         tell=(value(len), function),
+        events=(value(None), optional(lambda: OTHERS | {"one": "view", "another": ["view"]})),
         user_id=(value("user_id"), choice),
     ),
     "clean_log": entry(

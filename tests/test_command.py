@@ -90,7 +90,12 @@ def test_a_log_is_checked(clicks: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert run_command(["check", str(clicks)]) == 0
     out, told = capsys.readouterr()
     assert "user_id is 'Visitor', item_id is 'sku', timestamp is 'created_at'" in told
-    assert out.count("dropped ") == 4 and "bots" in out and max(map(len, out.splitlines())) < 120
+    assert (
+        "not used" not in told
+        and out.count("dropped ") == 4
+        and "bots" in out
+        and max(map(len, out.splitlines())) < 120
+    )
 
 
 def test_from_clicks_to_a_model_that_answers(
@@ -128,9 +133,29 @@ def test_ratings_are_liked_or_not(
     table = pd.DataFrame({"user": user, "movie": item, "stars": 1 + (user + item) % 5})
     table[table.index % 3 > 0].to_csv(tmp_path / "stars.csv", index=False)
     stored = tmp_path / "model"
-    run(capsys, "fit", tmp_path / "stars.csv", "--out", stored, "--min-rating", 4, "-k", 5)
-    liked = table[(table.index % 3 > 0) & (table["stars"] >= 4)]
+    given = ["fit", tmp_path / "stars.csv", "--out", stored, "--min-rating", 4, "-k", 5]
+    assert run_command([*map(str, given)]) == 0
+    rated = table[table.index % 3 > 0]
+    liked = rated[rated["stars"] >= 4]
+    left_out = f"ratings below 4: {len(rated) - len(liked):,} rows are left out"
+    assert left_out in capsys.readouterr().err
     assert len(load(stored)[1].train) == len(liked)
+
+
+def test_kinds_of_events_that_count_are_named(
+    visits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = pd.read_csv(visits)
+    table["event"] = np.where(table.index % 4, "purchase", "remove")
+    table.assign(price=1).to_csv(tmp_path / "events.csv", index=False)
+    (found,) = run(capsys, "check", tmp_path / "events.csv")
+    assert found["what"] == "kinds of events" and found["rows"] == (table.index % 4 == 0).sum()
+    only = ["--events", "purchase"]
+    assert run(capsys, "check", tmp_path / "events.csv", *only) == []
+    rows = run(capsys, "data", "--ratings", tmp_path / "events.csv", *only)["interactions"]
+    assert rows == (table["event"] == "purchase").sum()
+    said = refused(capsys, "check", tmp_path / "events.csv", "--events", "like")
+    assert "not used: 'price'" in said and "got the event 'like'" in said
 
 
 def test_pairs_that_come_twice_are_cleaned_first(

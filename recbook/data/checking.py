@@ -37,6 +37,7 @@ def check_log(
 
     * missing values: rows without a user, an item or, where others have one, a time; a negative
       number is no id;
+    * kinds of events: a column says that some rows are of another kind than most; all count alike;
     * mixed offsets: some times have an offset from UTC and some have none, which are taken for UTC;
     * exact duplicates: rows that are there already, with the same time;
     * impossible times: rows of the future, or before 1970-01-02, the day that clocks start at;
@@ -86,7 +87,8 @@ def clean_log(
         tell: is called with a line for each finding, such as ``print``.
 
     Returns:
-        A table that all splits take, with a row a pair, dates in UTC or numbers as ``timestamp``.
+        A table that all splits take, with a row a pair, dates in UTC as ``timestamp`` or, where
+        they are only an order, numbers.
 
     Raises:
         TypeError, ValueError: as :func:`check_log`; where no row is left.
@@ -99,11 +101,13 @@ def clean_log(
     findings, rest = _examine(log, leave)
     for what, rows, example, _, dropped in findings:
         tell(f"{what}: {rows:,} rows are {'left out' if dropped else 'left in'}; {example}")
-    rest = rest.drop(columns="seconds", errors="ignore")
     if rest.empty:
         raise ValueError(
             f"got {len(log):,} rows of which none is without a fault, expected some; see check_log"
         )
+    numbers = "seconds" in rest and pd.api.types.is_numeric_dtype(rest["timestamp"])
+    if numbers and "impossible times" not in leave:
+        rest = rest.assign(timestamp=pd.to_datetime(rest["seconds"], unit="s"))
     return read_interactions(rest.reset_index(drop=True), duplicates="first")
 
 
@@ -128,6 +132,21 @@ def _missing_values(log: pd.DataFrame) -> _Found:
         rows,
         f"{lacking}; first in row {rows[0] + 1}",
         "they say nothing of anybody; see whether people who are not logged in are among them",
+    )
+
+
+def _kinds_of_events(log: pd.DataFrame) -> _Found:
+    if "event" not in log:
+        return None
+    kind = log["event"].astype(str)
+    share = kind.value_counts(normalize=True)
+    if len(share) < 2:
+        return None
+    return (
+        log.index[kind != share.index[0]],
+        ", ".join(f"{name!r:.40} {part:.1%}" for name, part in share.iloc[:5].items()),
+        "all count as liked; keep those that are, such as --events purchase, or "
+        "read_log(..., events=['purchase'])",
     )
 
 
@@ -179,7 +198,7 @@ def _bots(log: pd.DataFrame) -> _Found:
         log.index[log["user_id"].isin(bots)],
         f"{len(bots):,} people; {most!r} has {count[most]:,} rows, people have "
         f"{count.median():.0f} (median)",
-        "they are left out; keep them, leave=['bots'], where they are people",
+        "they are left out; where they are people keep them, --leave bots or leave=['bots']",
     )
 
 
@@ -245,6 +264,7 @@ def _hours_that_jump(log: pd.DataFrame) -> _Found:
 
 _CHECKS: dict[str, Callable[[pd.DataFrame], _Found]] = {
     "missing values": _missing_values,
+    "kinds of events": _kinds_of_events,
     "mixed offsets": _mixed_offsets,
     "exact duplicates": _exact_duplicates,
     "impossible times": _impossible_times,
@@ -253,7 +273,8 @@ _CHECKS: dict[str, Callable[[pd.DataFrame], _Found]] = {
     "repeated visits": _repeated_visits,
     "hours that jump": _hours_that_jump,
 }
-_LEFT = ("mixed offsets", "hours that jump")  # which rows are wrong nobody but the reader knows
+# Which rows are wrong nobody but the reader knows
+_LEFT = ("kinds of events", "mixed offsets", "hours that jump")
 
 
 def _examine(log: pd.DataFrame, leave: Sequence[str] = ()) -> tuple[list[Any], pd.DataFrame]:
