@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
     from recbook.data import Split
@@ -200,9 +199,10 @@ def split(args: argparse.Namespace) -> dict[str, Any]:
     if args.out:
         import pandas as pd
 
+        users, items = parts.user_ids, parts.item_ids
+        assert users is not None and items is not None  # it was made from a table
         args.out.mkdir(parents=True, exist_ok=True)
         for name, part in found.items():
-            users, items = ids_of(parts)
             rows = pd.DataFrame({"user_id": users[part.user], "item_id": items[part.item]})
             rows.to_csv(args.out / f"{name}.csv", index=False)
     return {name: len(part) for name, part in found.items()} | {"dropped": parts.num_dropped}
@@ -242,7 +242,33 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
 
 def recommend(args: argparse.Namespace) -> list[dict[str, Any]]:
     """List what a stored model shows some users, with titles where it is of MovieLens-100K."""
-    return Lists(args.model).of(args.user, args.k)
+    say(f"reading {args.model}")
+    import numpy as np
+
+    from recbook.answers import StoredAnswers, UnknownIdError
+    from recbook.checks import check_count
+    from recbook.data.lookup import similar
+
+    check_count("k", args.k)
+    answers = StoredAnswers(args.model)
+    friends = movielens_friends() if answers.titles else {}
+    wanted: dict[Any, str] = {}
+    for name in args.user:
+        try:
+            wanted[answers.user_id(friends.get(name.lower(), name))] = name
+        except UnknownIdError as error:
+            names = f" or a friend ({', '.join(friends)})" if friends else ""
+            near = similar(name, np.array(answers.users))
+            raise ValueError(f"{error}{names}; {near}") from None
+    rows: list[dict[str, Any]] = []
+    for user, name in wanted.items():
+        found = answers.recommend(user, args.k)
+        if not found:
+            say(f"no list for {name}: nothing is known of them, or they have seen all there is")
+        for rank, (item, score) in enumerate(found, 1):
+            title = {"title": answers.titles[item]} if item in answers.titles else {}
+            rows.append({"user_id": user, "rank": rank, "item_id": item, **title, "score": score})
+    return rows
 
 
 def check(args: argparse.Namespace) -> list[dict[str, Any]]:
@@ -325,54 +351,14 @@ def split_of(args: argparse.Namespace, val_size: float = 0) -> Split:
     return random_split(liked, args.test_size, val_size, seed=args.split_seed)
 
 
-class Lists:
-    """A stored model's lists; MovieLens' films have titles, and four of its users names."""
-
-    def __init__(self, path: Path) -> None:
-        say(f"reading {path}")
-        from recbook.saving import load
-
-        self.model, self.parts = load(path)
-        self.users, _ = ids_of(self.parts)
-        self.films, self.friends = known(self.parts)
-
-    def of(self, users: Sequence[str], k: int) -> list[dict[str, Any]]:
-        """A row for each place on each list."""
-        wanted = {self.position(user): user for user in users}
-        found = self.parts.recommend(self.model, list(wanted), k, items=self.films)
-        columns = ["user_id", "rank", "item_id", "title", "score"]
-        rows = found[[name for name in columns if name in found]].to_dict("records")
-        return [{str(name): value for name, value in row.items()} for row in rows]
-
-    def position(self, user: str) -> Any:
-        """A user's id, in the type that the split has."""
-        if user.lower() in self.friends:
-            return self.friends[user.lower()]
-        numbers = self.users.dtype.kind in "iu"
-        if numbers and not user.lstrip("-").isdecimal():
-            names = ", ".join(self.friends) or "nobody has a name here"
-            raise ValueError(f"got user {user}, expected a number or a friend ({names})")
-        return int(user) if numbers else user
-
-
-def ids_of(parts: Split) -> tuple[np.ndarray, np.ndarray]:
-    """The raw ids of a split's users and items."""
-    if parts.user_ids is None or parts.item_ids is None:
-        raise ValueError("the split has positions and no ids: make one from a table, as train does")
-    return parts.user_ids, parts.item_ids
-
-
-def known(parts: Split) -> tuple[pd.DataFrame | None, dict[str, Any]]:
-    """MovieLens' films and the book's four friends, where all of the train part is MovieLens'."""
-    from recbook.data import random_split, to_implicit
-    from recbook.data.movielens import movielens_of
+def movielens_friends() -> dict[str, Any]:
+    """The ids of the book's four friends, by their names."""
+    from recbook.data import load_movielens_100k, random_split, to_implicit
     from recbook.friends import find_friends
 
-    ml = movielens_of(parts)
-    if ml is None:
-        return None, {}
+    ml = load_movielens_100k()
     friends = find_friends(random_split(to_implicit(ml.ratings)), ml.items)["user_id"]
-    return ml.items[["item_id", "title"]], {str(n).lower(): u for n, u in friends.items()}
+    return {str(name).lower(): user for name, user in friends.items()}
 
 
 if __name__ == "__main__":

@@ -183,6 +183,14 @@ class Answers:
             np.mean([np.isin(exact, found).mean() for found, exact in pairs if len(exact)])
         )
 
+    def user_id(self, given: Any) -> Any:
+        """The raw id that a user has in the split, as text or not.
+
+        Raises:
+            UnknownIdError: on an id that is not in the split.
+        """
+        return self.users[self._place("user", given)]
+
     def _place(self, name: str, given: Any) -> int:
         if (place := self._places[name].get(str(given))) is None:
             some = ", ".join(map(repr, (self.users if name == "user" else self.items)[:3]))

@@ -13,12 +13,13 @@ import pandas as pd
 import pytest
 
 from recbook import __main__ as command
-from recbook import choosing, load
+from recbook import choosing, load, save
 from recbook.__main__ import run_command
 from recbook.answers import StoredAnswers
 from recbook.data import (
     check_log,
     clean_log,
+    given_split,
     random_split,
     read_interactions,
     read_log,
@@ -238,7 +239,9 @@ def test_movielens_has_titles_and_friends(
     assert lines[0].split() == ["user_id", "rank", "item_id", "title", "score"]
     assert len(lines) == 4 and "Star Wars" in lines[1]  # Ann is user 914
     said = refused(capsys, "recommend", stored, "--user", "zed")
-    assert "got user zed, expected a number or a friend (ann, bob, cem, dora)" in said
+    assert (
+        "got 'zed', expected an id of the model, e.g. 1, 2, 3 or a friend (ann, bob, cem, " in said
+    )
 
 
 def test_ids_that_look_like_movielens_have_no_titles(
@@ -247,14 +250,42 @@ def test_ids_that_look_like_movielens_have_no_titles(
     user, item = np.divmod(np.arange(60), 6)
     table = pd.DataFrame({"user_id": user + 1, "item_id": (item + user) % 9 + 1})
     model = Popularity().fit((split := random_split(table, seed=0)).train)
-    from recbook import save
-
     save(model, split, tmp_path / "own.safetensors")
     (first, *_) = run(capsys, "recommend", tmp_path / "own.safetensors", "--user", 1)
     assert first["user_id"] == 1 and "title" not in first
-    assert "nobody has a name" in refused(
-        capsys, "recommend", tmp_path / "own.safetensors", "--user", "ann"
+    for wrong in ("ann", "01", "-1", "1.0"):  # ids are compared as text
+        said = refused(capsys, "recommend", tmp_path / "own.safetensors", "--user", wrong)
+        assert f"got '{wrong}', expected an id of the model, e.g. 1, 2, 3; ids are" in said
+
+
+def test_a_list_is_what_the_service_answers(
+    visits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = pd.read_csv(visits)
+    table["user_id"] = table["user_id"].str.replace("p", "00")  # text, whose zeros say something
+    table.to_csv(visits, index=False)
+    stored = tmp_path / "model"
+    run(capsys, "train", "ease", "--ratings", visits, "--out", stored)
+    given = ["recommend", stored, "--user", "007", "--user", "003", "--user", "007", "-k", 3]
+    lists = pd.DataFrame(run(capsys, *given)).groupby("user_id", sort=False)
+    for (name, rows), asked in zip(lists, ["007", "003"], strict=True):
+        answered = StoredAnswers(stored).recommend(asked, 3)
+        assert name == asked and rows["rank"].tolist() == [1, 2, 3]
+        assert [*rows[["item_id", "score"]].itertuples(index=False, name=None)] == answered
+    assert "got '7', expected an id of the model" in refused(
+        capsys, "recommend", stored, "--user", "7"
     )
+    assert "k=0" in refused(capsys, "recommend", stored, "--user", "007", "-k", 0)
+
+
+def test_somebody_without_a_list_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = pd.DataFrame({"user_id": list("aabb"), "item_id": list("xyyx")})
+    save((Popularity().fit((split := given_split(rows)).train)), split, tmp_path / "model")
+    assert run_command(["recommend", str(tmp_path / "model"), "--user", "a", "--json"]) == 0
+    out, told = capsys.readouterr()
+    assert json.loads(out) == [] and "no list for a: " in told
 
 
 @pytest.mark.parametrize(
