@@ -1322,6 +1322,7 @@ EXEMPT = {
     "NewestFile.followed": "given seconds by the service",
     "keep_working": "given its workers by the service: test_workers",
     "StoredAnswers.find": "asked by the service, which checks: test_serve",
+    "Answers.user_id": "asked by the command, with text: test_command",
     "Answers.recommend": "asked by the service, which checks: test_serve",
     "Answers.group": "asked by the service, which checks: test_serve",
     "Answers.similar": "asked by the service, which checks: test_serve",
