@@ -16,7 +16,7 @@ import torch
 
 from recbook.checks import check_kind, check_seed, check_share
 from recbook.data.interactions import Interactions
-from recbook.data.lookup import find
+from recbook.data.lookup import check_alike, find
 from recbook.data.reading import check_frame
 from recbook.data.split import Split
 
@@ -152,17 +152,7 @@ def given_split(
         check_kind(name, part, pd.DataFrame, hint="read_interactions reads one from a file")
         check_frame(part)
     for column in ("user_id", "item_id"):
-        numbers = {
-            name: pd.api.types.is_integer(part[column].iloc[0]) for name, part in given.items()
-        }
-        if len(set(numbers.values())) > 1:
-            kinds = ", ".join(
-                f"{name} has {'numbers' if number else 'text'}" for name, number in numbers.items()
-            )
-            raise ValueError(
-                f"column {column!r}: {kinds}, expected the same in all parts; read all with "
-                "read_interactions(..., ids='text')"
-            )
+        check_alike(column, **{name: part[column] for name, part in given.items()})
     pairs = pd.concat([part[["user_id", "item_id"]] for part in given.values()])
     if twice := int(pairs.duplicated().sum()):
         user, item = pairs[pairs.duplicated()].iloc[0]
