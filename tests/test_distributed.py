@@ -548,6 +548,8 @@ def test_what_is_rated_low_is_left_out(
     liked = rated[rated[column] >= 4]
     assert kept <= {*zip(liked["user_id"], liked["item_id"], strict=True)}
     assert len(kept) == len(liked) - log.num_dropped and log.num_below == 54 - len(liked)
+    commas = rated.assign(**{column: rated[column].map("{},0".format)})  # as read_log reads them
+    assert read_sharded(commas, min_rating=4, **named).num_below == log.num_below
     if named:  # else a column of this name says nothing, and every row counts
         assert read_sharded(rated, min_rating=4).num_below == 0
 

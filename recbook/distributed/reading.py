@@ -24,7 +24,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from recbook.checks import check_choice, check_number, check_path, check_seed, check_share
-from recbook.data import Interactions, find_columns, read_interactions
+from recbook.data import Interactions, find_columns, read_interactions, read_log
 from recbook.data.formats import read_table
 from recbook.data.reading import check_frame
 from recbook.distributed.processes import (
@@ -295,7 +295,7 @@ def _read(needed: list[str], min_rating: float, columns: dict[str, str], piece: 
     frame = _parquet(where, group, names) if frame is None else frame[names]
     read.num_rows = len(frame)
     try:
-        frame = read_interactions(frame, ids=ids, duplicates="first", **chosen)
+        frame = read_interactions(read_log(frame, **chosen), ids=ids, duplicates="first")
         check_frame(frame, *needed[2:], *rated)
         keys = [_keys(frame[name], read) for name in needed]
     except (ValueError, TypeError) as error:
