@@ -614,6 +614,10 @@ ENTRIES: dict[str, Entry] = {
         events=(value(None), optional(lambda: OTHERS | {"one": "view", "another": ["view"]})),
         user_id=(value("user_id"), choice),
     ),
+    "read_titles": entry(
+        recbook.data.logs.read_titles,
+        source=(lambda: frame().assign(title="tea"), lambda: path() | {"no title": frame()}),
+    ),
     "clean_log": entry(
         recbook.data.clean_log,
         log=(frame, logs),
@@ -740,6 +744,7 @@ ENTRIES: dict[str, Entry] = {
         recbook.answers.StoredAnswers,
         path=(lambda: recbook.save(PureSVD(2).fit(toy()), named(), MODEL), path),
         probes=(value(0), count(0)),
+        titles=(value(None), optional(path)),
     ),
     # vectors, updating, choosing
     "vectors_of": entry(
