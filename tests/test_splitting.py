@@ -179,7 +179,7 @@ def test_too_few_rows_to_split() -> None:
 )
 def test_sizes_that_are_no_shares(sizes: tuple) -> None:
     kind = ValueError if all(isinstance(size, int | float) for size in sizes) else TypeError
-    with pytest.raises(kind, match=r"expected (a share|shares of all rows)"):
+    with pytest.raises(kind, match=r"expected (a share|shares that leave some)"):
         random_split(frame(), *sizes)
 
 
