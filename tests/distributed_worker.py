@@ -146,7 +146,7 @@ def told(log: Log) -> dict[str, object]:
         for name, part in (("train", log.train), ("val", log.val))
     }
     size = log.train.num_users, log.train.num_items
-    numbers = log.num_rows, log.num_twice, log.num_below, log.num_dropped
+    numbers = log.num_rows, log.num_below, log.num_twice, log.num_dropped
     ids = {name: getattr(log, name).tolist() for name in ("user_ids", "item_ids")}
     return parts | ids | {"numbers": numbers, "size": size}
 

@@ -53,8 +53,8 @@ class Log:
             where they begin.
         item_ids: the same of items.
         num_rows: rows that were read, by all processes.
-        num_twice: those of them whose pair had been there before.
-        num_below: pairs that are rated below ``min_rating``.
+        num_below: those of them that are rated below ``min_rating``.
+        num_twice: those of the others whose pair had been there before.
         num_dropped: held-out pairs, of all processes, that train has no user or no item of.
         columns: what the log calls the ids, ``rating`` and, split by time, ``timestamp``.
     """
@@ -64,8 +64,8 @@ class Log:
     user_ids: np.ndarray
     item_ids: np.ndarray
     num_rows: int
-    num_twice: int
     num_below: int
+    num_twice: int
     num_dropped: int
     columns: dict[str, str]
 
@@ -89,7 +89,7 @@ def read_sharded(
             in the others.
         split: ``"random"`` holds out by a hash of the pair's ids, ``"time"`` what came after one
             moment, as :func:`recbook.data.global_time_split` does.
-        hold_out: the share of all pairs that is held out; of each pair the first row counts.
+        hold_out: the share of all pairs that is held out; of each pair the first liked row counts.
         seed: another one holds out other pairs at random.
         min_rating: the lowest rating that counts; every row does where the log has no ratings.
         **columns: as for :func:`recbook.data.find_columns`, which finds the others; all files of a
@@ -111,7 +111,10 @@ def read_sharded(
     check_number("min_rating", min_rating)
     needed = [*_IDS, "timestamp"] if split == "time" else [*_IDS]
     read = partial(_read, needed, min_rating, columns)
-    rows, liked, texts, found, num_rows = _read_shares(source, needed, read)
+    rows, texts, found, num_rows, num_liked = _read_shares(source, needed, read)
+    if num_liked == 0:
+        rating = found["rating"]
+        raise ValueError(f"got min_rating={min_rating}, expected at most the highest {rating!r}")
     user, user_key, user_of = _different(rows[:, 0])
     item, item_key, item_of = _different(rows[:, 1])
     time = rows[:, 2].copy() if split == "time" else None
@@ -119,10 +122,6 @@ def read_sharded(
     pair = user_of.astype(np.int64) * len(item) + item_of
     order = np.lexsort((pair,) if time is None else (time, pair))
     first = order[np.diff(pair[order], prepend=-1) > 0]
-    num_different, first = sum(from_all(len(first))), first[liked[first]]
-    if (num_pairs := sum(from_all(len(first)))) == 0:
-        rating = found["rating"]
-        raise ValueError(f"got min_rating={min_rating}, expected at most the highest {rating!r}")
     if time is not None:
         held = time[first] >= _moment(time[first], hold_out)
     else:
@@ -130,7 +129,7 @@ def read_sharded(
         held = _mixed(drawn.view(np.int64)) < hold_out * 2.0**64
     del pair, order
     user_of, item_of = user_of[first], item_of[first]
-    num_held = sum(from_all(int(held.sum())))
+    num_pairs, num_held = sum(from_all(len(first))), sum(from_all(int(held.sum())))
     if not 0 < num_held < num_pairs:
         raise ValueError(
             f"got {num_rows:,} rows with {num_pairs:,} different pairs that count, of which "
@@ -156,14 +155,14 @@ def read_sharded(
         keys if text is None else np.array([text[key] for key in keys.tolist()], dtype=object)
         for text, keys in zip(texts, (user_keys, item_keys), strict=True)
     )
-    left_out = num_rows - num_different, num_different - num_pairs, num_held - num_scored
+    left_out = num_rows - num_liked, num_liked - num_pairs, num_held - num_scored
     return Log(train, val, user_ids, item_ids, num_rows, *left_out, found)
 
 
 def _read_shares(
     source: Path | pd.DataFrame, needed: list[str], read_piece: Callable[[Piece], _Read]
-) -> tuple[np.ndarray, np.ndarray, list[dict[int, str] | None], dict[str, str], int]:
-    """The rows of this process's users: keys of both ids, the time if asked for; which are liked.
+) -> tuple[np.ndarray, list[dict[int, str] | None], dict[str, str], int, int]:
+    """The liked rows of this process's users: keys of both ids, and the time if it is asked for.
 
     Processes read a piece each, and send its rows to the users' owners, before they read the next.
     A whole number is its own key. That of a text is its hash; the text goes to the key's owner.
@@ -175,23 +174,21 @@ def _read_shares(
             f"got {source}, in which processes see different files, expected one folder that all "
             "of them read"
         )
-    rows, liked = [torch.zeros(0, len(needed), dtype=torch.long)], [torch.zeros(0).byte()]
+    rows = [torch.zeros(0, len(needed), dtype=torch.long)]
     texts: tuple[dict[int, str], ...] = ({}, {})
-    kinds, num_rows = dict[str, set[tuple[str, str]]](), 0
+    kinds, num_rows, num_liked = dict[str, set[tuple[str, str]]](), 0, 0
     for piece in range(rank, -(-len(pieces) // world) * world, world):
         some = pieces[piece : piece + 1]
         read = together(partial(read_piece, some[0]) if some else partial(_Read, needed))
-        num_rows += read.num_rows
-        owner = _owner(_mixed(read.rows[:, 0].numpy()))
-        rows.append(to_owners(read.rows, owner))
-        liked.append(to_owners(read.liked, owner))
+        num_rows, num_liked = num_rows + read.num_rows, num_liked + read.num_liked
+        rows.append(to_owners(read.rows, _owner(_mixed(read.rows[:, 0].numpy()))))
         for known, (keys, new) in zip(texts, read.texts, strict=True):
             owner = _owner(_mixed(keys.numpy()))
             arrived = to_owners(keys, owner).tolist(), text_to_owners(new, owner)
             together(partial(_learn, known, *arrived))
         for name, kind in read.kinds.items():
             kinds.setdefault(name, set()).add((kind, str(read.columns[name])))
-    num_rows = sum(from_all(num_rows))
+    num_rows, num_liked = sum(from_all(num_rows)), sum(from_all(num_liked))
     if num_rows == 0:
         raise ValueError(f"got no rows in {source}, expected at least two; is it empty?")
     told = dict[str, tuple[str, str]]()
@@ -208,8 +205,7 @@ def _read_shares(
         known if told[name][0] == "text" else None for known, name in zip(texts, _IDS, strict=True)
     ]
     found_columns = {name: column for name, (kind, column) in told.items() if kind != "nothing"}
-    arrays = torch.cat(rows).numpy(), torch.cat(liked).bool().numpy()
-    return *arrays, known_texts, found_columns, num_rows
+    return torch.cat(rows).numpy(), known_texts, found_columns, num_rows, num_liked
 
 
 def _pieces(source: Path | pd.DataFrame) -> list[Piece]:
@@ -265,9 +261,9 @@ class _Read:
     """What a piece has; nothing where there is none for this process."""
 
     def __init__(self, needed: list[str]) -> None:
-        self.num_rows, self.kinds, self.columns = 0, dict[str, str](), dict[str, Any]()
+        self.num_rows = self.num_liked = 0
+        self.kinds, self.columns = dict[str, str](), dict[str, Any]()
         self.rows = torch.zeros(0, len(needed), dtype=torch.long)
-        self.liked = torch.zeros(0, dtype=torch.uint8)
         self.texts: list[tuple[Tensor, list[str]]] = [(self.rows[:, 0], []) for _ in _IDS]
 
 
@@ -295,14 +291,15 @@ def _read(needed: list[str], min_rating: float, columns: dict[str, str], piece: 
     frame = _parquet(where, group, names) if frame is None else frame[names]
     read.num_rows = len(frame)
     try:
-        frame = read_interactions(read_log(frame, **chosen), ids=ids, duplicates="first")
-        check_frame(frame, *needed[2:], *rated)
+        frame = read_interactions(read_log(frame, **chosen), ids=ids, duplicates="keep")
+        check_frame(frame, *needed[2:], *rated, again=True)
         keys = [_keys(frame[name], read) for name in needed]
     except (ValueError, TypeError) as error:
         raise ValueError(f"{where}: {error}") from error
-    read.rows = torch.from_numpy(np.stack(keys, axis=1))
-    liked = frame["rating"] >= min_rating if rated else np.ones(len(frame))
-    read.liked = torch.from_numpy(np.asarray(liked, dtype=np.uint8))
+    liked = frame[frame["rating"] >= min_rating] if rated else frame
+    read.num_liked = len(liked)
+    first = liked.sort_values(needed[2:], kind="stable").drop_duplicates([*_IDS]).index
+    read.rows = torch.from_numpy(np.stack(keys, axis=1)[first])
     return read
 
 
