@@ -102,7 +102,7 @@ def parser() -> argparse.ArgumentParser:
             default="",
             metavar="NAME=COLUMN,...",
             help="where user_id, item_id, rating, timestamp, event have names that are not found; "
-            "rating=seconds_played with --min-rating 60, too",
+            "a rating may be any number that grows with liking: rating=seconds --min-rating 60",
         )
         one.add_argument(
             "--events", metavar="KIND,...", help="which kinds count, e.g. purchase [all]"

@@ -287,6 +287,13 @@ def test_decimal_commas_are_read_where_they_can_be_nothing_else(
     assert read_log(log)["rating"].tolist() == expected
 
 
+def test_of_ratings_of_the_same_the_highest_is_kept() -> None:
+    log = clicks(*[("a", "x", 1.7e9 + n) for n in range(4)]).assign(rating=[5, 3600, 3600, 9])
+    assert check_log(log)["rows"].tolist() == [3]
+    (kept,) = clean_log(log).to_dict("records")
+    assert kept["rating"] == 3600 and kept["timestamp"] == pd.Timestamp(1.7e9 + 1, unit="s")
+
+
 def test_kinds_of_events_are_told_and_chosen() -> None:
     kinds = ["view", "view", "view", "remove_from_cart", "purchase"]
     log = pd.DataFrame({"user": list("abcde"), "sku": "x", "event": kinds, "action": "none"})

@@ -79,7 +79,8 @@ def clean_log(
 ) -> pd.DataFrame:
     """What is left of a log without the faults that :func:`check_log` finds and can leave out.
 
-    Of repeated visits the first is kept: what a person has seen is no news later.
+    Of repeated visits the first is kept: what a person has seen is no news later. Where there are
+    ratings it is the first of those that are rated highest.
 
     Args:
         log: what :func:`read_log` returns, or a table like it.
@@ -224,8 +225,12 @@ def _popular_default(log: pd.DataFrame) -> _Found:
 
 def _repeated_visits(log: pd.DataFrame) -> _Found:
     ordered = log.sort_values("seconds", kind="stable") if "seconds" in log else log
+    do = "the first of each is kept; what one has seen is no news later"
+    if "rating" in log:  # a few seconds heard say nothing against the whole that was heard later
+        ordered = ordered.sort_values("rating", ascending=False, kind="stable")
+        do = "the one rated highest is kept, of these the first"
     again = ordered.duplicated(["user_id", "item_id"]).sort_index()
-    return _some(log, again, "the first of each is kept; what one has seen is no news later")
+    return _some(log, again, do)
 
 
 def _hours_that_jump(log: pd.DataFrame) -> _Found:
