@@ -791,7 +791,6 @@ ENTRIES: dict[str, Entry] = {
         path=(value("written"), path),
         previous=(value(None), optional(path)),
     ),
-    "check_writable": entry(recbook.files.check_writable, path=(value("written"), path)),
     "NewestFile": entry(
         lambda path: recbook.files.NewestFile(path, bool), path=(value("written"), path)
     ),
