@@ -544,6 +544,15 @@ def test_bad_files(model: ShardedLightGCN, tmp_path: Path) -> None:
         read_sharded(tmp_path)
 
 
+def test_a_row_group_that_does_not_fit(
+    model: ShardedLightGCN, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    GOOD.to_parquet(tmp_path / "a.parquet")
+    monkeypatch.setattr("recbook.memory.free_bytes", lambda _: 9)
+    with pytest.raises(MemoryError, match=r"row group 54 x 2 x 8 B .*; write smaller ones"):
+        read_sharded(tmp_path)
+
+
 def test_two_texts_of_one_hash(model: ShardedLightGCN, monkeypatch: pytest.MonkeyPatch) -> None:
     hashed = pd.util.hash_array
 

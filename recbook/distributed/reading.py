@@ -30,10 +30,12 @@ from recbook.distributed.processes import (
     all_of,
     ask_owners,
     from_all,
+    processes_here,
     text_to_owners,
     to_owners,
     together,
 )
+from recbook.memory import check_memory
 
 __all__ = ["Log", "read_sharded"]
 
@@ -278,6 +280,8 @@ def _read(piece: Piece, needed: list[str], columns: dict[str, str]) -> _Read:
     read.columns = {name: found[name] for name in needed}
     names = list(read.columns.values())
     if file is not None:
+        size = file.metadata.row_group(piece[1]).num_rows, len(names), 8
+        check_memory({"row group": size}, "write smaller ones", share=processes_here())
         try:
             frame = file.read_row_group(piece[1], names).to_pandas()
         except Exception as error:  # whatever pyarrow raises
