@@ -66,7 +66,7 @@ def run_command(given: Sequence[str] | None = None) -> int:
         say("stopped")
         return 130
     except FAULTS as error:
-        say(f"recbook {args.command}: {error}")
+        say(f"recbook {args.command}: {str(error) or repr(error)}")
         return 1
     return 0
 
@@ -199,12 +199,14 @@ def split(args: argparse.Namespace) -> dict[str, Any]:
     if args.out:
         import pandas as pd
 
+        from recbook.files import atomic_file
+
         users, items = parts.user_ids, parts.item_ids
         assert users is not None and items is not None  # it was made from a table
-        args.out.mkdir(parents=True, exist_ok=True)
         for name, part in found.items():
             rows = pd.DataFrame({"user_id": users[part.user], "item_id": items[part.item]})
-            rows.to_csv(args.out / f"{name}.csv", index=False)
+            with atomic_file(args.out / f"{name}.csv") as file:
+                rows.to_csv(file, index=False)
     return {name: len(part) for name, part in found.items()} | {"dropped": parts.num_dropped}
 
 
@@ -212,6 +214,9 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
     """Fit a model on all that is not test, store it, and measure it on test."""
     if args.epochs is not None and args.name not in TRAINED:
         raise ValueError(f"got --epochs {args.epochs}, but {args.name} has none; leave it out")
+    from recbook.files import check_writable
+
+    check_writable(args.out)
     parts = split_of(args)
     say(f"{args.name}: {len(parts.train):,} interactions to learn from")
     from recbook import evaluation, models, saving, training
@@ -278,12 +283,18 @@ def check(args: argparse.Namespace) -> list[dict[str, Any]]:
 
     found = check_log(log)
     if args.out:
-        clean_log(log).to_csv(args.out, index=False)
+        from recbook.files import atomic_file
+
+        with atomic_file(args.out) as file:
+            clean_log(log).to_csv(file, index=False)
     return [{str(name): value for name, value in row.items()} for row in found.to_dict("records")]
 
 
 def fit(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Choose a model for a log on what came later, measure it, fit it on everything, store it."""
+    from recbook.files import check_writable
+
+    check_writable(args.out)
     log = log_of(args)
     from recbook import choosing, saving
     from recbook.data import clean_log, to_implicit

@@ -1325,6 +1325,7 @@ EXEMPT = {
     "Interactions": "a record: from_pairs is the door, and checks; the package makes its own",
     "FoldIn.vectors": "given positions by fold_in and Answers, which check",
     "NewestFile.followed": "given seconds by the service",
+    "bounded_server": "given its application by the service: test_protocol",
     "keep_working": "given its workers by the service: test_workers",
     "StoredAnswers.find": "asked by the service, which checks: test_serve",
     "Answers.user_id": "asked by the command, with text: test_command",

@@ -204,6 +204,34 @@ def test_what_is_no_log_is_refused_in_words(
     assert not out.exists()
 
 
+def test_where_nothing_can_be_written_that_is_said_before_the_work(
+    visits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = visits / "model"  # in a file
+    for given in (["fit", visits], ["train", "ease", "--ratings", visits]):
+        said = refused(capsys, *given, "--out", wrong)
+        assert "cannot be written" in said and "name a file elsewhere" in said
+        assert "reading" not in said
+    for given in (["check", visits], ["split", "--ratings", visits]):
+        assert "cannot be written" in refused(capsys, *given, "--out", wrong)
+    assert [*tmp_path.iterdir()] == [visits]
+
+
+def test_what_is_written_is_there_whole_or_not_at_all(
+    visits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    (tmp_path / "clean.csv").write_text("before")
+    for given in (["check", visits, "--out", tmp_path / "clean.csv"],
+                  ["split", "--ratings", visits, "--out", tmp_path / "parts"]):  # fmt: skip
+        assert "No space left" in refused(capsys, *given)
+    assert (tmp_path / "clean.csv").read_text() == "before"
+    assert [*(tmp_path / "parts").iterdir()] == []
+
+
 def test_parts_are_written(
     visits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

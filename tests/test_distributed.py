@@ -501,7 +501,7 @@ GOOD = pd.DataFrame(  # six users with nine items each
         ({"rating": [np.inf, *range(53)]}, "column 'rating': got an infinite number"),
         ({"rating": ["good", *range(53)]}, "column 'rating': got 'good' in row 1, expected numb"),
         ({"rating": True}, "column 'rating': got bool, expected numbers"),
-        ({"rating": 1, "stars": 5}, "got min_rating=3, expected at most the highest 'rating'"),
+        ({"rating": 1, "stars": 5}, "got min_rating=3, expected at most the highest rating"),
         ({"rating": [3] + [1] * 53}, "1 different pairs that count, of which 1 are held out"),
     ],
 )
@@ -573,6 +573,15 @@ def test_bad_files(model: ShardedLightGCN, tmp_path: Path) -> None:
         read_sharded(tmp_path)
     (tmp_path / "b.csv").write_bytes((tmp_path / "a.parquet").read_bytes()[:-9])
     with pytest.raises(ValueError, match=r"b\.csv: got a Parquet file that cannot be read"):
+        read_sharded(tmp_path)
+
+
+def test_a_row_group_that_does_not_fit(
+    model: ShardedLightGCN, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    GOOD.to_parquet(tmp_path / "a.parquet")
+    monkeypatch.setattr("recbook.memory.free_bytes", lambda _: 9)
+    with pytest.raises(MemoryError, match=r"row group 54 x 2 x 8 B .*; write smaller ones"):
         read_sharded(tmp_path)
 
 

@@ -119,7 +119,7 @@ _Found = tuple[pd.Index, str, str] | None
 
 def _missing_values(log: pd.DataFrame) -> _Found:
     blank = {
-        name: log[name].isna() | log[name].astype(str).str.fullmatch(r"\s*(-\d+)?\s*")
+        name: log[name].isna() | _text(log[name]).str.fullmatch(r"\s*(-\d+)?\s*")
         for name in ("user_id", "item_id")
         if name in log
     }
@@ -296,6 +296,11 @@ def _examine(log: pd.DataFrame, leave: Sequence[str] = ()) -> tuple[list[Any], p
             dropped = what not in (*_LEFT, *leave)
             findings.append((what, len(rows), example, do, dropped))
             rest = rest.drop(rows) if dropped else rest
+        if len(rest) == 0 < len(log):
+            raise ValueError(
+                f"got {len(log):,} rows of which none is without a fault ({what}), expected some; "
+                "see what the columns hold"
+            )
         if what == "mixed offsets":  # from here on ids are ids, and times are numbers or dates
             rest = _typed(rest)
     return findings, rest
@@ -327,13 +332,18 @@ def _typed(log: pd.DataFrame) -> pd.DataFrame:
     if pd.api.types.is_datetime64_any_dtype(times):
         return typed.assign(seconds=times.dt.as_unit("s").astype("int64").astype(float))
     for unit in (1, 1e3, 1e6, 1e9):  # per second
-        if _FIRST <= (times / unit).median() <= _LAST:
+        if _FIRST <= (times / unit).quantile(interpolation="lower") <= _LAST:
             return typed.assign(seconds=times / unit)
     return typed
 
 
 def _is_blank(column: pd.Series) -> pd.Series:
-    return column.isna() | (column.astype(str).str.strip() == "")
+    return column.isna() | (_text(column).str.strip() == "")
+
+
+def _text(column: pd.Series) -> pd.Series:
+    """As text, and bytes as Python writes them."""
+    return column.map(str) if column.dtype == object else column.astype(str)
 
 
 def _some(log: pd.DataFrame, wrong: pd.Series, do: str) -> _Found:

@@ -94,7 +94,8 @@ def run(given: argparse.Namespace, device: torch.device) -> None:
     say(
         f"{log.num_rows:,} rows of {log.train.num_users:,} users and {log.train.num_items:,} "
         f"items: {train:,} pairs to train on, {held_out:,} held out; left out: {below}"
-        f"{log.num_twice:,} rows of a pair that was there, {log.num_dropped:,} held out that train cannot know"
+        f"{log.num_twice:,} rows of a pair that was there, {log.num_dropped:,} held out that train "
+        "cannot know"
     )
     cosine = given.loss == "softmax"
     model = ShardedLightGCN(

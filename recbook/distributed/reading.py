@@ -31,10 +31,12 @@ from recbook.distributed.processes import (
     all_of,
     ask_owners,
     from_all,
+    processes_here,
     text_to_owners,
     to_owners,
     together,
 )
+from recbook.memory import check_memory
 
 __all__ = ["Log", "read_sharded"]
 
@@ -98,9 +100,8 @@ def read_sharded(
     Raises:
         TypeError: on another source, or what is no number.
         FileNotFoundError: where nothing is there.
-        ValueError: on files that cannot be read, have no row, or not the columns or ids that are
-            expected; a split or a share that is none; and rows of which none is left to train on or
-            to be held out.
+        ValueError: on files that cannot be read, have no row, or other columns or ids; a split or a
+            share that is none; and rows of which none is left to train on or to be held out.
         ImportError: on Parquet without pyarrow.
     """
     if not isinstance(source, pd.DataFrame):
@@ -113,8 +114,7 @@ def read_sharded(
     read = partial(_read, needed, min_rating, columns)
     rows, texts, found, num_rows, num_liked = _read_shares(source, needed, read)
     if num_liked == 0:
-        rating = found["rating"]
-        raise ValueError(f"got min_rating={min_rating}, expected at most the highest {rating!r}")
+        raise ValueError(f"got min_rating={min_rating}, expected at most the highest rating")
     user, user_key, user_of = _different(rows[:, 0])
     item, item_key, item_of = _different(rows[:, 1])
     time = rows[:, 2].copy() if split == "time" else None
@@ -147,10 +147,8 @@ def read_sharded(
             "user and the item, expected one that can be measured; give more rows, or hold out "
             f"{'a smaller share' if split == 'random' else 'at random'}"
         )
-    train, val = (
-        Interactions(at[0, part], at[1, part], num_users, num_items)
-        for part in (~torch.from_numpy(held), scored)
-    )
+    parts = ~torch.from_numpy(held), scored
+    train, val = (Interactions(at[0, x], at[1, x], num_users, num_items) for x in parts)
     user_ids, item_ids = (
         keys if text is None else np.array([text[key] for key in keys.tolist()], dtype=object)
         for text, keys in zip(texts, (user_keys, item_keys), strict=True)
@@ -274,7 +272,8 @@ def _read(needed: list[str], min_rating: float, columns: dict[str, str], piece: 
         frame = piece
     elif group is None:
         frame, ids = read_table(where), "text"
-    there = _parquet(where).schema_arrow.names if frame is None else list(frame)
+    file: Any = _parquet(where) if frame is None else None
+    there = file.schema_arrow.names if frame is None else list(frame)
     try:
         found = find_columns(there, **columns)
     except ValueError as error:
@@ -288,6 +287,9 @@ def _read(needed: list[str], min_rating: float, columns: dict[str, str], piece: 
     read.kinds["rating"] = "numbers" if rated else "nothing"
     chosen = {name: found[name] for name in needed + rated}
     names, read.columns = list(chosen.values()), {"rating": "rating"} | chosen
+    if file is not None:
+        size = file.metadata.row_group(group).num_rows, len(names), 8
+        check_memory({"row group": size}, "write smaller ones", share=processes_here())
     frame = _parquet(where, group, names) if frame is None else frame[names]
     read.num_rows = len(frame)
     try:
