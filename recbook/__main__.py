@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
     from recbook.data import Split
@@ -67,7 +66,7 @@ def run_command(given: Sequence[str] | None = None) -> int:
         say("stopped")
         return 130
     except FAULTS as error:
-        say(f"recbook {args.command}: {error}")
+        say(f"recbook {args.command}: {str(error) or repr(error)}")
         return 1
     return 0
 
@@ -95,12 +94,18 @@ def parser() -> argparse.ArgumentParser:
         with_columns(one)
 
     def with_columns(one: argparse.ArgumentParser) -> None:
-        one.add_argument("--min-rating", type=float, default=3, help="what counts as liked [3]")
+        one.add_argument(
+            "--min-rating", type=float, default=3, help="the least rating that counts as liked [3]"
+        )
         one.add_argument(
             "--columns",
             default="",
             metavar="NAME=COLUMN,...",
-            help="where user_id, item_id, rating, timestamp have names that are not found",
+            help="where user_id, item_id, rating, timestamp, event have names that are not found; "
+            "a rating may be any number that grows with liking: rating=seconds --min-rating 60",
+        )
+        one.add_argument(
+            "--events", metavar="KIND,...", help="which kinds count, e.g. purchase [all]"
         )
 
     def with_split(one: argparse.ArgumentParser) -> None:
@@ -109,7 +114,7 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("--split-seed", type=int, default=16, help="of the split [16]")
 
     def with_model(one: argparse.ArgumentParser) -> None:
-        one.add_argument("model", type=Path, metavar="FILE", help="what train has stored")
+        one.add_argument("model", type=Path, metavar="FILE", help="what fit or train has stored")
         one.add_argument("-k", type=int, default=20, help="length of a list [20]")
 
     with_data(command(data, "--ratings visits.csv"))
@@ -141,11 +146,14 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--trials", type=int, default=4, help="settings to try of each family [4]")
     one.add_argument("-k", type=int, default=20, help="length of a list [20]")
     one = command(serve, "films.safetensors --port 8000")
-    one.add_argument("model", type=Path, metavar="FILE", help="what train has stored")
+    one.add_argument("model", type=Path, metavar="FILE", help="what fit or train has stored")
     one.add_argument("--port", type=int, default=8000, help="of this machine [8000]")
     one.add_argument("--workers", type=int, default=2, help="processes that answer [2]")
     one.add_argument(
         "--probes", type=int, default=0, help="search so many cells of a faiss index [0: exactly]"
+    )
+    one.add_argument(
+        "--titles", metavar="FILE", help="what items are called: a table with item_id and title"
     )
     return top
 
@@ -191,11 +199,14 @@ def split(args: argparse.Namespace) -> dict[str, Any]:
     if args.out:
         import pandas as pd
 
-        args.out.mkdir(parents=True, exist_ok=True)
+        from recbook.files import atomic_file
+
+        users, items = parts.user_ids, parts.item_ids
+        assert users is not None and items is not None  # it was made from a table
         for name, part in found.items():
-            users, items = ids_of(parts)
             rows = pd.DataFrame({"user_id": users[part.user], "item_id": items[part.item]})
-            rows.to_csv(args.out / f"{name}.csv", index=False)
+            with atomic_file(args.out / f"{name}.csv") as file:
+                rows.to_csv(file, index=False)
     return {name: len(part) for name, part in found.items()} | {"dropped": parts.num_dropped}
 
 
@@ -203,6 +214,9 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
     """Fit a model on all that is not test, store it, and measure it on test."""
     if args.epochs is not None and args.name not in TRAINED:
         raise ValueError(f"got --epochs {args.epochs}, but {args.name} has none; leave it out")
+    from recbook.files import check_writable
+
+    check_writable(args.out)
     parts = split_of(args)
     say(f"{args.name}: {len(parts.train):,} interactions to learn from")
     from recbook import evaluation, models, saving, training
@@ -233,7 +247,33 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
 
 def recommend(args: argparse.Namespace) -> list[dict[str, Any]]:
     """List what a stored model shows some users, with titles where it is of MovieLens-100K."""
-    return Lists(args.model).of(args.user, args.k)
+    say(f"reading {args.model}")
+    import numpy as np
+
+    from recbook.answers import StoredAnswers, UnknownIdError
+    from recbook.checks import check_count
+    from recbook.data.lookup import similar
+
+    check_count("k", args.k)
+    answers = StoredAnswers(args.model)
+    friends = movielens_friends() if answers.titles else {}
+    wanted: dict[Any, str] = {}
+    for name in args.user:
+        try:
+            wanted[answers.user_id(friends.get(name.lower(), name))] = name
+        except UnknownIdError as error:
+            names = f" or a friend ({', '.join(friends)})" if friends else ""
+            near = similar(name, np.array(answers.users))
+            raise ValueError(f"{error}{names}; {near}") from None
+    rows: list[dict[str, Any]] = []
+    for user, name in wanted.items():
+        found = answers.recommend(user, args.k)
+        if not found:
+            say(f"no list for {name}: nothing is known of them, or they have seen all there is")
+        for rank, (item, score) in enumerate(found, 1):
+            title = {"title": answers.titles[item]} if item in answers.titles else {}
+            rows.append({"user_id": user, "rank": rank, "item_id": item, **title, "score": score})
+    return rows
 
 
 def check(args: argparse.Namespace) -> list[dict[str, Any]]:
@@ -243,21 +283,27 @@ def check(args: argparse.Namespace) -> list[dict[str, Any]]:
 
     found = check_log(log)
     if args.out:
-        clean_log(log).to_csv(args.out, index=False)
+        from recbook.files import atomic_file
+
+        with atomic_file(args.out) as file:
+            clean_log(log).to_csv(file, index=False)
     return [{str(name): value for name, value in row.items()} for row in found.to_dict("records")]
 
 
 def fit(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Choose a model for a log on what came later, measure it, fit it on everything, store it."""
+    from recbook.files import check_writable
+
+    check_writable(args.out)
     log = log_of(args)
     from recbook import choosing, saving
-    from recbook.data import check_log, clean_log, to_implicit
+    from recbook.data import clean_log, to_implicit
 
-    rows = clean_log(log, args.leave)
-    for row in check_log(log, leave=args.leave).itertuples():
-        done = "left out" if row.dropped else "left as they are"
-        say(f"  {row.what}: {row.rows:,} rows are {done}; {row.example}")
-    rows = to_implicit(rows, args.min_rating) if "rating" in rows else rows
+    rows = clean_log(log, args.leave, say)
+    if "rating" in rows:
+        low = int((rows["rating"] < args.min_rating).sum())
+        say(f"ratings below {args.min_rating:g}: {low:,} rows are left out; see --min-rating")
+        rows = to_implicit(rows, args.min_rating)
     if not sys.stderr.isatty():
         os.environ["TQDM_DISABLE"] = "1"  # a line for each family is enough
     chosen = choosing.choose(rows, args.k, args.trials, say)
@@ -274,7 +320,7 @@ def serve(args: argparse.Namespace) -> dict[str, Any]:
         from recbook.serve import run
     except ImportError as error:
         raise ImportError(f"{error}; the service needs pip install 'recbook[serve]'") from error
-    run(args.model, args.port, args.workers, args.probes)
+    run(args.model, args.port, args.workers, probes=args.probes, titles=args.titles)
     return {}
 
 
@@ -301,15 +347,11 @@ def log_of(args: argparse.Namespace) -> pd.DataFrame:
     """The rows of a file, with its columns found, and told."""
     path = args.log if "log" in args else args.ratings
     say(f"reading {path}")
-    from recbook.data import find_columns, read_log
-    from recbook.data.formats import read_table
+    from recbook.data import read_log
     from recbook.data.logs import named_columns
 
-    named = named_columns(args.columns)
-    raw = read_table(path)
-    found = find_columns(list(raw), **named)
-    say(f"{len(raw):,} rows; " + ", ".join(f"{name} is {is_!r}" for name, is_ in found.items()))
-    return read_log(raw, **found)
+    events = args.events.split(",") if args.events else None
+    return read_log(path, events, say, **named_columns(args.columns))
 
 
 def split_of(args: argparse.Namespace, val_size: float = 0) -> Split:
@@ -320,54 +362,14 @@ def split_of(args: argparse.Namespace, val_size: float = 0) -> Split:
     return random_split(liked, args.test_size, val_size, seed=args.split_seed)
 
 
-class Lists:
-    """A stored model's lists; MovieLens' films have titles, and four of its users names."""
-
-    def __init__(self, path: Path) -> None:
-        say(f"reading {path}")
-        from recbook.saving import load
-
-        self.model, self.parts = load(path)
-        self.users, _ = ids_of(self.parts)
-        self.films, self.friends = known(self.parts)
-
-    def of(self, users: Sequence[str], k: int) -> list[dict[str, Any]]:
-        """A row for each place on each list."""
-        wanted = {self.position(user): user for user in users}
-        found = self.parts.recommend(self.model, list(wanted), k, items=self.films)
-        columns = ["user_id", "rank", "item_id", "title", "score"]
-        rows = found[[name for name in columns if name in found]].to_dict("records")
-        return [{str(name): value for name, value in row.items()} for row in rows]
-
-    def position(self, user: str) -> Any:
-        """A user's id, in the type that the split has."""
-        if user.lower() in self.friends:
-            return self.friends[user.lower()]
-        numbers = self.users.dtype.kind in "iu"
-        if numbers and not user.lstrip("-").isdecimal():
-            names = ", ".join(self.friends) or "nobody has a name here"
-            raise ValueError(f"got user {user}, expected a number or a friend ({names})")
-        return int(user) if numbers else user
-
-
-def ids_of(parts: Split) -> tuple[np.ndarray, np.ndarray]:
-    """The raw ids of a split's users and items."""
-    if parts.user_ids is None or parts.item_ids is None:
-        raise ValueError("the split has positions and no ids: make one from a table, as train does")
-    return parts.user_ids, parts.item_ids
-
-
-def known(parts: Split) -> tuple[pd.DataFrame | None, dict[str, Any]]:
-    """MovieLens' films and the book's four friends, where all of the train part is MovieLens'."""
-    from recbook.data import random_split, to_implicit
-    from recbook.data.movielens import movielens_of
+def movielens_friends() -> dict[str, Any]:
+    """The ids of the book's four friends, by their names."""
+    from recbook.data import load_movielens_100k, random_split, to_implicit
     from recbook.friends import find_friends
 
-    ml = movielens_of(parts)
-    if ml is None:
-        return None, {}
+    ml = load_movielens_100k()
     friends = find_friends(random_split(to_implicit(ml.ratings)), ml.items)["user_id"]
-    return ml.items[["item_id", "title"]], {str(n).lower(): u for n, u in friends.items()}
+    return {str(name).lower(): user for name, user in friends.items()}
 
 
 if __name__ == "__main__":

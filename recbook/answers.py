@@ -15,6 +15,7 @@ from scipy.sparse import csc_array, csr_array
 
 from recbook.checks import check_choice, check_count, check_kind
 from recbook.data import Split
+from recbook.data.logs import read_titles
 from recbook.data.movielens import movielens_of
 from recbook.folding import FoldIn
 from recbook.models import BaseRecommender
@@ -182,6 +183,14 @@ class Answers:
             np.mean([np.isin(exact, found).mean() for found, exact in pairs if len(exact)])
         )
 
+    def user_id(self, given: Any) -> Any:
+        """The raw id that a user has in the split, as text or not.
+
+        Raises:
+            UnknownIdError: on an id that is not in the split.
+        """
+        return self.users[self._place("user", given)]
+
     def _place(self, name: str, given: Any) -> int:
         if (place := self._places[name].get(str(given))) is None:
             some = ", ".join(map(repr, (self.users if name == "user" else self.items)[:3]))
@@ -266,39 +275,54 @@ class Answers:
 
 
 class StoredAnswers(Answers):
-    """What a file of :func:`recbook.save` answers, with the titles of films where it has any.
+    """What a file of :func:`recbook.save` answers, with the titles of its items where known.
 
     Attributes:
         digest: the first twelve digits of the file's SHA-256.
         kind: the name of the model's class.
-        titles: by raw id, where the ids are MovieLens-100K's.
+        titles: by raw id, those that were given or, where the ids are its, MovieLens-100K's.
 
     Args:
         path: of the file.
         probes: as for :class:`Answers`.
+        titles: path of a table that has them, as for :func:`recbook.data.logs.read_titles`.
 
     Raises:
         TypeError, ValueError, OSError: as :func:`recbook.load` and :class:`Answers`.
     """
 
-    def __init__(self, path: str | Path, probes: int = 0) -> None:
+    def __init__(self, path: str | Path, probes: int = 0, titles: str | Path | None = None) -> None:
         model, split, digest = load_with_digest(path)
         super().__init__(model, split, probes)
         self.digest = digest[:12]
         self.kind, self.titles = type(model).__name__, {}
+        if titles is not None:
+            named = read_titles(titles)
+            self.titles = {item: named[str(item)] for item in self.items if str(item) in named}
+            if not self.titles:
+                raise ValueError(
+                    f"{titles}: got titles of {len(named):,} items, none of which is the model's, "
+                    f"expected ids such as {self.items[0]!r}"
+                )
+            return
         with suppress(OSError):  # no title is a reason to be silent
             if (ml := movielens_of(split)) is not None:
                 self.titles = ml.items.set_index("item_id")["title"].to_dict()
 
     def find(self, words: str, k: int) -> list[tuple[Any, float]]:
-        """Items whose title, or id, has all of these words in it, and how much of it they are."""
-        parts = words.casefold().split()
+        """Items whose title has all of these words in it, and how much of it they are.
+
+        An item without a title is called by its id; one whose id this is, is all of it.
+        """
+        parts, place = words.casefold().split(), self._places["item"].get(words.strip())
         names = ((item, str(self.titles.get(item, item)).casefold()) for item in self.items)
         share = {
             item: sum(map(len, parts)) / max(len(name), 1)
             for item, name in names
             if all(part in name for part in parts)
         }
+        if place is not None:
+            share[self.items[place]] = 1.0
         return sorted(share.items(), key=lambda one: -one[1])[: k if parts else 0]
 
 

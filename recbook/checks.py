@@ -28,6 +28,7 @@ __all__ = [
     "check_positions",
     "check_seed",
     "check_share",
+    "check_shares",
     "check_tensor",
 ]
 
@@ -109,6 +110,23 @@ def check_share(name: str, value: Any, zero: bool = False) -> float:
         hint = f"write {share:g} % as {share / 100:g}" if 1 < share < 100 else "e.g. 0.2"
         raise ValueError(f"got {name}={value}, {expected}; {hint}")
     return share
+
+
+def check_shares(**shares: Any) -> list[float]:
+    """Shares of one whole that leave some of it to train on; all but the first may be 0.
+
+    >>> check_shares(test_size=0.8, val_size=0.2)
+    Traceback (most recent call last):
+    ValueError: got test_size=0.8 and val_size=0.2, expected shares that leave some to train on, \
+e.g. 0.1 for each
+    """
+    checked = [check_share(name, one, n > 0) for n, (name, one) in enumerate(shares.items())]
+    if sum(checked) >= 1:
+        given = " and ".join(f"{name}={one}" for name, one in shares.items())
+        raise ValueError(
+            f"got {given}, expected shares that leave some to train on, e.g. 0.1 for each"
+        )
+    return checked
 
 
 def check_choice(name: str, value: Any, choices: Iterable[str]) -> str:

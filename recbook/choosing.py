@@ -39,6 +39,8 @@ class Chosen:
         measured: the split that was measured on.
         model: what was chosen, fitted on everything.
         split: everything, as the train part.
+        k: length of a list.
+        by_time: whether what was measured on came later; else it is any of the rows.
     """
 
     name: str
@@ -48,30 +50,35 @@ class Chosen:
     measured: Split
     model: BaseRecommender
     split: Split
+    k: int
+    by_time: bool
 
     def expectations(self) -> list[str]:
         """What to expect in use, in sentences: the gain, coverage, popularity, what is new."""
         own, popular = self.measures.loc[self.name], self.measures.loc["Popularity"]
         assert self.measured.test is not None
+        what = "came later" if self.by_time else "was hidden"
         said = [
-            f"Of what came later, lists of {self.name} hold {own['recall']:.1%}, popular lists "
-            f"{popular['recall']:.1%}."
+            f"Of what {what}, a list of {self.k} by {self.name} holds {own['recall']:.1%}, the "
+            f"mean over users; a list of what is popular holds {popular['recall']:.1%}."
         ]
         if self.gain is None or self.gain.low <= 0 <= self.gain.high:
             said.append("Nothing here is better than popularity by more than chance would give.")
         else:
             said.append(
-                f"The difference is {self.gain.difference:+.1%} of what came later, with an "
-                f"interval from {self.gain.low:+.1%} to {self.gain.high:+.1%} (95 %, over users)."
+                f"The difference is {100 * self.gain.difference:+.1f} points (interval over users, "
+                f"95 %: {100 * self.gain.low:+.1f} to {100 * self.gain.high:+.1f})."
             )
+        if not self.by_time:
+            said.append("Without times it was hidden at random: of what comes later expect less.")
         degree = self.split.train.item_degree
         lost, scored = self.measured.num_dropped["test"], len(self.measured.test)
         return [
             *said,
             f"The lists show {own['coverage']:.0%} of all items, popular ones "
-            f"{popular['coverage']:.0%}; an item listed has {1 + own['popularity_lift']:.1f} times "
-            "as many users as one that its user has.",
-            f"{lost / (lost + scored):.0%} of what came later is of people or items that were new: "
+            f"{popular['coverage']:.0%}; what is listed for users has on average "
+            f"{1 + own['popularity_lift']:.1f} times as many users as what they have.",
+            f"{lost / (lost + scored):.0%} of what {what} is of people or items that were new: "
             "nobody can be right about these, so they are not in the figures.",
             f"{int((degree < _COLD).sum()):,} of {len(degree):,} items have fewer than {_COLD} "
             "interactions: little is known of them.",
@@ -104,10 +111,11 @@ def choose(
     check_count("trials", trials)
     check_kind("tell", tell, Callable, hint="such as print")
     everything = given_split(rows)
-    cut = global_time_split if "timestamp" in rows else random_split
+    by_time = "timestamp" in rows
+    cut = global_time_split if by_time else random_split
     parts, measured = cut(rows, 0.1, 0.1), cut(rows, 0.1)
     check_count("k", k, 1, measured.train.num_items, hint="there are no more items")
-    tell(f"split {'by time' if cut is global_time_split else 'at random'}: {parts}")
+    tell(f"split {'by time' if by_time else 'at random'}: {parts}")
     choices = {}
     for name in CANDIDATES:
         if name == "EASE" and everything.train.num_items > _LARGEST_SQUARE:
@@ -133,4 +141,4 @@ def choose(
     model = FAMILIES[best].fit(everything, choices[best].settings, 0, k)[0]
     tell(f"{best} is fitted on everything: {everything}")
     table = pd.DataFrame(measures).T
-    return Chosen(best, choices, table, gain, measured, model, everything)
+    return Chosen(best, choices, table, gain, measured, model, everything, k, by_time)

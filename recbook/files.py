@@ -6,13 +6,13 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from recbook.checks import check_path
 
-__all__ = ["NewestFile", "atomic_file"]
+__all__ = ["NewestFile", "atomic_file", "check_writable"]
 
 
 @contextmanager
@@ -62,6 +62,21 @@ def atomic_file(path: str | Path, previous: str | Path | None = None) -> Iterato
         raise
 
 
+def check_writable(path: str | Path) -> None:
+    """Raise what :func:`atomic_file` would, before the work whose result goes there.
+
+    >>> check_writable("")
+    Traceback (most recent call last):
+    ValueError: got path='', expected the path of a file, e.g. 'films.csv'
+    """
+    with suppress(_WritableError), atomic_file(path):
+        raise _WritableError  # which leaves nothing
+
+
+class _WritableError(Exception):
+    pass
+
+
 class NewestFile:
     """What the newest whole file at a path holds.
 
@@ -100,7 +115,7 @@ class NewestFile:
             try:
                 self._take(mark)
             except Exception as error:  # whatever is wrong with it
-                self._mark, self.problem = mark, str(error)
+                self._mark, self.problem = mark, str(error) or repr(error)
 
     def _take(self, mark: tuple[int, ...] | None) -> None:
         content = self._read(self._path)

@@ -23,6 +23,7 @@ from recbook import models
 from recbook.checks import check_kind, check_path
 from recbook.data import Interactions, Split, pairs_digest
 from recbook.files import atomic_file
+from recbook.memory import check_memory
 from recbook.models import BaseRecommender, EmbeddingModel
 
 __all__ = ["load", "load_with_digest", "save"]
@@ -115,11 +116,16 @@ def load_with_digest(
     path = check_path("path", path)
     check_kind("kind", kind, (type, type(None)), hint="the class of the model")
     if not path.is_file():
-        there = "a folder" if path.is_dir() else "nothing"
+        there = "a folder" if path.is_dir() else "no file" if path.exists() else "nothing"
         raise FileNotFoundError(
             f"got path={str(path)!r}, where {there} is, expected a file of save"
         )
-    content = path.read_bytes()
+    check_memory({"file and tensors": (path.stat().st_size, 2)}, "is it a file of save?")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        reason = f"{path} cannot be read ({error.strerror}); may you read it?"
+        raise OSError(error.errno, reason) from error
     digest = hashlib.sha256(content).hexdigest()
     about, tensors = _read(path, content)
     del content  # as large as the tensors
@@ -131,6 +137,18 @@ def load_with_digest(
             f"got a file with a model of the class {about['class']}, which is {asked}, expected "
             f"its class as well: recbook.load({path.name!r}, kind={about['class'].split('.')[-1]})"
         )
+    try:
+        return *_rebuilt(cls, about, tensors), digest
+    except Exception as error:  # whatever a part that is missing, or does not fit, leads to
+        raise ValueError(
+            f"got {path}, whose parts do not make a {cls.__name__} ({error!r:.200}), expected "
+            "what recbook.save writes; save the model again"
+        ) from error
+
+
+def _rebuilt(
+    cls: type[Any], about: dict[str, Any], tensors: dict[str, Tensor]
+) -> tuple[BaseRecommender, Split]:
     size = about["num_users"], about["num_items"]
     parts = {
         name: Interactions(tensors[f"split.{name}"][0], tensors[f"split.{name}"][1], *size)
@@ -152,7 +170,7 @@ def load_with_digest(
     )
     model = _put_together(cls, about["model"], tensors)
     model.fitted_on = split.train if about["fitted_on_train"] else None
-    return model, split, digest
+    return model, split
 
 
 def _take_apart(model: BaseRecommender) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -208,6 +226,7 @@ def _put_together(
         if "csr" in how:
             parts = [tensors[f"{name}.{part}"].numpy() for part in ("data", "indices", "indptr")]
             value: Any = csr_array(tuple(parts), shape=tuple(how["csr"]))
+            value.check_format()  # an index out of its bounds would end the process
         elif "tensor" in how:
             value = tensors[name] if how["tensor"] else tensors[name].numpy()
         elif "tensors" in how:
@@ -256,7 +275,10 @@ def _read(path: Path, content: bytes) -> tuple[dict[str, Any], dict[str, Tensor]
         )
     if metadata.get("digest") != _digest(metadata["recbook"], tensors):
         raise ValueError(f"got {path}, whose content is not what was saved, {expected}")
-    return json.loads(metadata["recbook"]), tensors
+    about = json.loads(metadata["recbook"])
+    if not isinstance(about, dict) or not isinstance(about.get("class"), str):
+        raise ValueError(f"got {path}, which names no class of a model, {expected}")
+    return about, tensors
 
 
 def _name(kind: Any) -> str:

@@ -3,14 +3,16 @@
 It reads one file and writes none. A file that is renamed to its name answers from then on.
 """
 
+import json
 import socket
+from collections import Counter
+from contextlib import suppress
 from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
-import uvicorn
 from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
@@ -19,11 +21,11 @@ from pydantic import BaseModel, BeforeValidator, Field, StrictInt, StrictStr
 from recbook.answers import RULES, NoFoldInError, StoredAnswers, UnknownIdError
 from recbook.checks import check_count
 from recbook.files import NewestFile
+from recbook.protocol import bounded_server
 from recbook.workers import keep_working
 
 __all__ = ["application", "run"]
 
-LARGEST_BODY = 2**16  # bytes
 CODES: dict[Any, int] = {RequestValidationError: 422, UnknownIdError: 404, NoFoldInError: 409}
 
 _as_int = BeforeValidator(lambda n: int(n) if isinstance(n, float) and n.is_integer() else n)
@@ -74,37 +76,31 @@ class _Problem(BaseModel):
     detail: Annotated[str, Field(examples=["user: got '0', expected an id of the model, e.g. 1"])]
 
 
-def _limited(app: Any) -> Any:
-    async def asked(scope: Any, receive: Any, send: Any) -> None:
-        size = 0
-
-        async def counted() -> Any:  # refuses a question while it comes in, where it is too long
-            nonlocal size
-            message = await receive()
-            size += len(message.get("body", b""))
-            if size > LARGEST_BODY:
-                raise HTTPException(413, f"got over {LARGEST_BODY} bytes, expected fewer")
-            return message
-
-        await app(scope, counted, send)
-
-    return asked
+def _once(pairs: list[tuple[str, Any]]) -> None:
+    for name, times in Counter(name for name, _ in pairs).most_common(1):
+        if times > 1:
+            raise HTTPException(422, f"body: got {name!r:.80} twice, expected each name once")
 
 
 async def _named(asked: Request) -> None:
     """Refuse what would be passed over: a name that is not described, or one given twice."""
     known = {field.alias for field in asked.scope["route"].dependant.query_params}
-    given = [name for name, _ in asked.query_params.multi_items()]
-    if wrong := [name for name in given if name not in known or given.count(name) > 1]:
+    given = Counter(name for name, _ in asked.query_params.multi_items())
+    if wrong := [name for name in given if name not in known or given[name] > 1]:
         expected = f"expected {', '.join(sorted(known)) or 'no names'}, each at most once"
         raise HTTPException(422, f"query: got {wrong[0]!r:.80}, {expected}")
+    if asked.method == "POST":
+        with suppress(ValueError):  # no JSON, which is refused where it is read
+            json.loads(await asked.body(), object_pairs_hook=_once)
 
 
 async def _refused(_: Any, error: Any) -> JSONResponse:
     code, said = CODES.get(type(error)), getattr(error, "detail", str(error))
     if isinstance(error, RequestValidationError):
         one = error.errors()[0]
-        said = f"{'.'.join(map(str, one['loc']))}: got {one['input']!r:.80} ({one['msg']})"
+        where = ".".join(str(part) for part in one["loc"] if "[" not in str(part))  # pydantic's own
+        given = error.body if one["type"] == "json_invalid" else one["input"]
+        said = f"{where:.80}: got {given!r:.80} ({one['msg']})"
     more = "" if "expected" in said else ", expected what /openapi.json describes"
     return JSONResponse({"detail": said + more}, code or error.status_code)
 
@@ -115,10 +111,10 @@ def application(newest: NewestFile) -> FastAPI:
     torch.set_num_threads(1)  # the workers share the processors
     page = files("recbook").joinpath("serve.html").read_text()
     how: Any = {"dependencies": [Depends(_named)], "docs_url": None, "redoc_url": None}
-    how["responses"] = {code: {"model": _Problem} for code in (400, 413, *CODES.values())}
-    how["exception_handlers"] = dict.fromkeys((400, 404, 405, 413, *CODES), _refused)
+    how["redirect_slashes"] = False  # to the host that the question names
+    how["responses"] = {code: {"model": _Problem} for code in (400, 408, 413, *CODES.values())}
+    how["exception_handlers"] = dict.fromkeys((400, 404, 405, *CODES), _refused)
     app = FastAPI(title="recbook", **how)
-    app.add_middleware(_limited)
 
     def answer(method: str, *given: Any) -> _Rows:
         now = newest.content  # the same to the end, whatever takes its place
@@ -168,22 +164,22 @@ def application(newest: NewestFile) -> FastAPI:
     return app
 
 
-def run(path: str | Path, port: int = 8000, workers: int = 2, probes: int = 0) -> None:
+def run(path: str | Path, port: int = 8000, workers: int = 2, **options: Any) -> None:
     """Answer on a port of this machine until interrupted; a worker that ends is replaced.
 
     Args:
         path: of a file of :func:`recbook.save`.
         port: 0 for one that is free.
         workers: how many processes answer, each with the model in its memory.
-        probes: as for :class:`recbook.answers.Answers`; what the index finds is printed first.
+        **options: as for :class:`recbook.answers.StoredAnswers`; what an index finds is printed.
 
     Raises:
         TypeError, ValueError, OSError: on a file that cannot answer, or no such numbers.
     """
     check_count("port", port, 0, 65535)
     check_count("workers", workers)
-    newest = NewestFile(path, partial(StoredAnswers, probes=probes))
-    now = newest.content
+    newest = NewestFile(path, partial(StoredAnswers, **options))
+    now, probes = newest.content, options.get("probes")
     found = f"an index that finds {now.recall():.3f} of the exact 20" if probes else "all items"
     print(f"{Path(path).name} ({now.digest}): {now.kind}, searches {found}")
     application(newest)
@@ -195,6 +191,5 @@ def run(path: str | Path, port: int = 8000, workers: int = 2, probes: int = 0) -
 
 
 def _answer(door: socket.socket, newest: NewestFile) -> None:
-    how: Any = {"log_level": "warning", "timeout_graceful_shutdown": 1}  # for a slow client
     with newest.followed(0.25):
-        uvicorn.Server(uvicorn.Config(application(newest), **how)).run([door])
+        bounded_server(application(newest)).run([door])

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from recbook.checks import check_count, check_kind
 from recbook.data import Interactions, Split
-from recbook.data.lookup import find
+from recbook.data.lookup import check_alike, find
 from recbook.data.reading import check_frame
 from recbook.graph import propagate, train_adjacency
 from recbook.models import LightGCN, MatrixFactorization
@@ -54,15 +54,9 @@ def grow(split: Split, rows: pd.DataFrame) -> Split:
         if old is None:
             raise ValueError("split: got positions and no raw ids, expected one made from a table")
         given = np.asarray(rows[name])
-        texts = isinstance(old[0], str), isinstance(given[0], str)
-        if texts[0] != texts[1]:
-            kinds = ["text" if text else "numbers" for text in texts]
-            raise ValueError(
-                f"column {name!r}: got {kinds[1]}, expected {kinds[0]} as in the split; convert "
-                f"them, e.g. rows.astype({{{name!r}: {'str' if texts[0] else 'int'}}})"
-            )
+        check_alike(name, split=old, rows=given)
         new = pd.unique(given[find(given, old) < 0])
-        ids.append(np.concatenate([old.astype(object), new]) if texts[0] else np.append(old, new))
+        ids.append(np.append(old, new))
         positions.append(torch.from_numpy(find(given, ids[-1])))
     size = len(ids[0]), len(ids[1])
     came = Interactions(positions[0], positions[1], *size)

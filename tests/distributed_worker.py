@@ -48,12 +48,13 @@ def turned(part: Interactions) -> Interactions:
 
 
 def toy_log() -> pd.DataFrame:
-    """The same pairs as a log with ids of text, times, and some rows twice."""
+    """The same pairs as a log with ids of text, times and ratings; some twice, with another one."""
     train = toy_split().train
     frame = pd.DataFrame({"user_id": train.user.numpy(), "item_id": train.item.numpy()})
     frame["user_id"] = frame["user_id"].map("u{}".format)
     frame["timestamp"] = frame.index * 7919 % 101
-    again = frame[::10].assign(timestamp=frame["timestamp"] + 50)
+    frame["rating"] = frame.index * 7 // 10 % 5 + 1
+    again = frame[::10].assign(timestamp=frame["timestamp"] + 50, rating=6 - frame["rating"])
     return pd.concat([frame, again], ignore_index=True)
 
 
@@ -145,7 +146,7 @@ def told(log: Log) -> dict[str, object]:
         for name, part in (("train", log.train), ("val", log.val))
     }
     size = log.train.num_users, log.train.num_items
-    numbers = log.num_rows, log.num_twice, log.num_dropped
+    numbers = log.num_rows, log.num_below, log.num_twice, log.num_dropped
     ids = {name: getattr(log, name).tolist() for name in ("user_ids", "item_ids")}
     return parts | ids | {"numbers": numbers, "size": size}
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch.testing import assert_close
@@ -236,6 +237,26 @@ def test_films_have_titles(tmp_path: Path, original: Split) -> None:
     assert found == [("Star Wars", 8 / 9)]
     assert [stored.titles[item] for item, _ in stored.find("trek first", 2)] != []
     assert stored.find(" ", 9) == [] == stored.find("no such film", 9)
+
+
+def test_items_are_called_what_a_table_says(split: Split, tmp_path: Path) -> None:
+    path = save(PureSVD(8).fit(split.train), split, tmp_path / "model.safetensors")
+    table = pd.DataFrame({"sku": ["a7", "a8", "old"], "Product name": ["green tea", "pot", "cup"]})
+    table.to_csv(tmp_path / "products.csv", index=False, sep=";")
+    stored = StoredAnswers(path, titles=tmp_path / "products.csv")
+    assert stored.titles == {"a7": "green tea", "a8": "pot"}
+    assert stored.find("TEA", 3) == [("a7", 3 / 9)] and stored.find("a7", 3) == [("a7", 1.0)]
+    assert stored.find("a9", 3) == [("a9", 1.0)]  # without a title
+    (tmp_path / "products.csv").write_text("item,label,title,price\na7,x,tea,3\n")
+    titles = StoredAnswers(path, titles=tmp_path / "products.csv").titles
+    assert titles == {"a7": "tea"}  # the name that says most
+    for wrong, said in (
+        ("item,price\na7,3\n", "one that is its title"),
+        ("item,title\n7,tea\n", "none of which is the model's"),
+    ):
+        (tmp_path / "products.csv").write_text(wrong)
+        with pytest.raises(ValueError, match=said):
+            StoredAnswers(path, titles=tmp_path / "products.csv")
 
 
 def test_the_newest_whole_file_is_followed(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ pytestmark = pytest.mark.no_cover
 ROOT = Path(__file__).resolve().parents[1]
 # From bottom to top: a module imports what stands before it. A new one is given its place here.
 ORDER = (
-    "checks files workers memory threads progress sparse ranking data graph losses sampling "
-    "evaluation beyond_accuracy stats models vectors folding checkpoint recipes training updating "
-    "saving answers tuning choosing distributed"
+    "checks files workers protocol memory threads progress sparse ranking data graph losses "
+    "sampling evaluation beyond_accuracy stats models vectors folding checkpoint recipes training "
+    "updating saving answers tuning choosing distributed"
 ).split()
 ASIDE = {  # whom nothing in ORDER imports: the last module that each may lean on
     "exercises": "checks",

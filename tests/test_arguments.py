@@ -610,12 +610,19 @@ ENTRIES: dict[str, Entry] = {
     "read_log": entry(
         recbook.data.read_log,
         source=(frame, lambda: but(logs(), "ids of two types") | but(path(), "bytes")),
+        tell=(value(len), function),
+        events=(value(None), optional(lambda: OTHERS | {"one": "view", "another": ["view"]})),
         user_id=(value("user_id"), choice),
+    ),
+    "read_titles": entry(
+        recbook.data.logs.read_titles,
+        source=(lambda: frame().assign(title="tea"), lambda: path() | {"no title": frame()}),
     ),
     "clean_log": entry(
         recbook.data.clean_log,
         log=(frame, logs),
         leave=(value(["bots"]), lambda: OTHERS | {"one": "bots", "another": ["robots"]}),
+        tell=(value(len), function),
     ),
     "shop_log": entry(
         recbook.data.shop_log,
@@ -742,6 +749,7 @@ ENTRIES: dict[str, Entry] = {
         recbook.answers.StoredAnswers,
         path=(lambda: recbook.save(PureSVD(2).fit(toy()), named(), MODEL), path),
         probes=(value(0), count(0)),
+        titles=(value(None), optional(path)),
     ),
     # vectors, updating, choosing
     "vectors_of": entry(
@@ -1213,6 +1221,7 @@ IN_PROCESSES: dict[str, Entry] = {
         split=(value("time"), choice),
         hold_out=(value(0.3), share()),
         seed=(value(0), seed),
+        min_rating=(value(3), number(-INF, 4)),
         user_id=(value("user_id"), choice),
     ),
     "save_sharded": entry(
@@ -1327,8 +1336,10 @@ EXEMPT = {
     "UserKNN.score_rows": "given rows by FoldIn",
     "GFCF.score_rows": "given rows by FoldIn and score",
     "NewestFile.followed": "given seconds by the service",
+    "bounded_server": "given its application by the service: test_protocol",
     "keep_working": "given its workers by the service: test_workers",
     "StoredAnswers.find": "asked by the service, which checks: test_serve",
+    "Answers.user_id": "asked by the command, with text: test_command",
     "Answers.recommend": "asked by the service, which checks: test_serve",
     "Answers.group": "asked by the service, which checks: test_serve",
     "Answers.similar": "asked by the service, which checks: test_serve",

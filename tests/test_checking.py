@@ -98,7 +98,7 @@ def test_what_is_found_by_hand() -> None:
         "missing values": 2, "exact duplicates": 1, "impossible times": 2, "repeated visits": 1,
     }  # fmt: skip
     assert "2 without user_id; first in row 4" in found["example"][0]
-    assert clean_log(log).values.tolist() == [["a", "x", noon]]
+    assert clean_log(log).values.tolist() == [["a", "x", pd.Timestamp(noon, unit="s")]]
 
 
 @pytest.mark.parametrize("unit", [1, 1e3, 1e6, 1e9])
@@ -106,6 +106,10 @@ def test_times_as_numbers_of_any_unit(unit: float) -> None:
     now = pd.Timestamp.now("UTC").timestamp()
     log = clicks(*[("a", str(n), (now - n) * unit) for n in range(5)], ("b", "0", 1e10 * unit))
     assert check_log(log)["what"].tolist() == ["impossible times"]
+    newest = clean_log(log)["timestamp"].max()
+    assert abs(newest.timestamp() - now) < 1
+    kept = clean_log(log, leave=["impossible times"])  # of which some are no dates
+    assert len(kept) == len(log) and kept["timestamp"].max() == 1e10 * unit
 
 
 def test_numbers_that_are_no_times_are_only_an_order() -> None:
@@ -212,6 +216,18 @@ def test_a_named_column_is_not_another() -> None:
     }  # fmt: skip
 
 
+def test_what_is_found_is_told() -> None:
+    log = clicks(*[("a", "x", 1.7e9)] * 3, ("b", "x", 1.7e9 + 9), ("b", "x", 1.7e9 + 20))
+    told: list[str] = []
+    named = log.set_axis(["who", "Page", "time"], axis=1)
+    again = read_log(named, tell=told.append, user_id="who")
+    assert told == ["5 rows; user_id is 'who', item_id is 'Page', timestamp is 'time'"]
+    clean_log(again, ["repeated visits"], told.append)
+    assert [line.partition(";")[0] for line in told[1:]] == [
+        "exact duplicates: 2 rows are left out", "repeated visits: 1 rows are left in",
+    ]  # fmt: skip
+
+
 def test_a_log_is_read_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "clicks.csv"
     path.write_text("﻿Visitor;Page;Time\n007;/tea;2025\n;/tea;\n007;/tea;2025\n")
@@ -222,6 +238,79 @@ def test_a_log_is_read_as_it_is(tmp_path: Path) -> None:
         ["007", "/tea", "2025"],
     ]
     assert list(log) == ["user_id", "item_id", "timestamp"]
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        (["1.2.2025 09:05", "31.12.2025 18:30"], ["2025-02-01 09:05", "2025-12-31 18:30"]),
+        (["12/31/2025 2:03 PM", " ", "1/2/2025 9:00 AM"], ["2025-12-31 14:03", "2025-01-02 09:00"]),
+        (["13-04-2025", "03-04-2025"], ["2025-04-13", "2025-04-03"]),
+        (["13/04/2025 10:00+02:00", "03/04/2025 10:00-05:00"],
+         ["2025-04-13 08:00", "2025-04-03 15:00"]),
+    ],
+)  # fmt: skip
+def test_dates_are_read_as_they_are_meant(times: list[str], expected: list[str]) -> None:
+    log = pd.DataFrame({"user": range(len(times)), "item": "x", "time": times})
+    assert read_log(log)["timestamp"].dropna().tolist() == [*map(pd.Timestamp, expected)]
+    assert clean_log(read_log(log))["timestamp"].tolist() == [*map(pd.Timestamp, expected)]
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        ["03/04/2025", "05/06/2025"],  # nobody knows which is the month
+        ["13/04/2025", "04/13/2025"],
+        ["31.12.2025", "2025-12-31"],
+        ["31.12.2025", "30.02.2025"],
+    ],
+)
+def test_dates_that_may_be_others_are_refused(times: list[str]) -> None:
+    log = read_log(pd.DataFrame({"user": ["a", "b"], "item": "x", "time": times}))
+    assert log["timestamp"].tolist() == times
+    with pytest.raises(ValueError, match="expected all numbers, or all dates"):
+        check_log(log)
+
+
+@pytest.mark.parametrize(
+    ("stars", "expected"),
+    [
+        (["3,5", "4", ""], ["3.5", "4", ""]),
+        (["3,5", "4.5"], ["3,5", "4.5"]),
+        (["1,234", "4"], ["1,234", "4"]),
+    ],
+)
+def test_decimal_commas_are_read_where_they_can_be_nothing_else(
+    stars: list[str], expected: list[str]
+) -> None:
+    log = pd.DataFrame({"user": range(len(stars)), "item": "x", "stars": stars})
+    assert read_log(log)["rating"].tolist() == expected
+
+
+def test_of_ratings_of_the_same_the_highest_is_kept() -> None:
+    log = clicks(*[("a", "x", 1.7e9 + n) for n in range(4)]).assign(rating=[5, 3600, 3600, 9])
+    assert check_log(log)["rows"].tolist() == [3]
+    (kept,) = clean_log(log).to_dict("records")
+    assert kept["rating"] == 3600 and kept["timestamp"] == pd.Timestamp(1.7e9 + 1, unit="s")
+
+
+def test_kinds_of_events_are_told_and_chosen() -> None:
+    kinds = ["view", "view", "view", "remove_from_cart", "purchase"]
+    log = pd.DataFrame({"user": list("abcde"), "sku": "x", "event": kinds, "action": "none"})
+    raw = read_log(log)
+    (found,) = check_log(raw).to_dict("records")
+    assert (found["what"], found["rows"], found["dropped"]) == ("kinds of events", 2, False)
+    assert "'view' 60.0%" in found["example"] and "'remove_from_cart' 20.0%" in found["example"]
+    assert len(clean_log(raw)) == 5 and list(clean_log(raw)) == ["user_id", "item_id"]
+    kept = read_log(log, events=["view", "purchase"])
+    assert kept["user_id"].tolist() == list("abce") and check_log(kept).empty
+    assert check_log(raw[raw["event"] == "view"]).empty
+    assert read_log(log, ["none"], event="action")["user_id"].tolist() == list("abcde")
+    for events in (["buy"], ["none"]):
+        with pytest.raises(ValueError, match=r"expected some of .*purchase.*event=NAME"):
+            read_log(log, events)
+    with pytest.raises(ValueError, match="got the event 'buy'"):
+        read_log(log[["user", "sku"]], ["buy"])
 
 
 CELL = st.one_of(

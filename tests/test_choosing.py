@@ -43,7 +43,9 @@ def test_a_model_is_chosen_measured_and_fitted_on_everything(
     torch.testing.assert_close(score, again.score(torch.arange(3)))
     assert "split by time" in told[0] and "ItemKNN" in told[2]
     said = " ".join(chosen.expectations())
-    assert f"{report.recall:.1%}" in said and "interval" in said and "were new" in said
+    assert f"a list of 10 by {chosen.name} holds {report.recall:.1%}" in said
+    assert "Of what came later" in said and "interval" in said and "were new" in said
+    assert "at random" not in said
 
 
 def test_where_nothing_is_to_be_learned_popularity_is_kept(quick: None) -> None:
@@ -59,6 +61,7 @@ def test_where_nothing_is_to_be_learned_popularity_is_kept(quick: None) -> None:
         chosen.gain is None or chosen.gain.low <= 0 <= chosen.gain.high
     )
     assert chosen.measured.test is not None and len(chosen.measures) <= 2
+    assert "hidden at random" in said and "Of what was hidden" in said
 
 
 def test_ease_is_left_out_of_a_large_catalogue(

@@ -13,12 +13,13 @@ import pandas as pd
 import pytest
 
 from recbook import __main__ as command
-from recbook import choosing, load
+from recbook import choosing, load, save
 from recbook.__main__ import run_command
 from recbook.answers import StoredAnswers
 from recbook.data import (
     check_log,
     clean_log,
+    given_split,
     random_split,
     read_interactions,
     read_log,
@@ -90,7 +91,12 @@ def test_a_log_is_checked(clicks: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert run_command(["check", str(clicks)]) == 0
     out, told = capsys.readouterr()
     assert "user_id is 'Visitor', item_id is 'sku', timestamp is 'created_at'" in told
-    assert out.count("dropped ") == 4 and "bots" in out and max(map(len, out.splitlines())) < 120
+    assert (
+        "not used" not in told
+        and out.count("dropped ") == 4
+        and "bots" in out
+        and max(map(len, out.splitlines())) < 120
+    )
 
 
 def test_from_clicks_to_a_model_that_answers(
@@ -128,9 +134,29 @@ def test_ratings_are_liked_or_not(
     table = pd.DataFrame({"user": user, "movie": item, "stars": 1 + (user + item) % 5})
     table[table.index % 3 > 0].to_csv(tmp_path / "stars.csv", index=False)
     stored = tmp_path / "model"
-    run(capsys, "fit", tmp_path / "stars.csv", "--out", stored, "--min-rating", 4, "-k", 5)
-    liked = table[(table.index % 3 > 0) & (table["stars"] >= 4)]
+    given = ["fit", tmp_path / "stars.csv", "--out", stored, "--min-rating", 4, "-k", 5]
+    assert run_command([*map(str, given)]) == 0
+    rated = table[table.index % 3 > 0]
+    liked = rated[rated["stars"] >= 4]
+    left_out = f"ratings below 4: {len(rated) - len(liked):,} rows are left out"
+    assert left_out in capsys.readouterr().err
     assert len(load(stored)[1].train) == len(liked)
+
+
+def test_kinds_of_events_that_count_are_named(
+    visits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = pd.read_csv(visits)
+    table["event"] = np.where(table.index % 4, "purchase", "remove")
+    table.assign(price=1).to_csv(tmp_path / "events.csv", index=False)
+    (found,) = run(capsys, "check", tmp_path / "events.csv")
+    assert found["what"] == "kinds of events" and found["rows"] == (table.index % 4 == 0).sum()
+    only = ["--events", "purchase"]
+    assert run(capsys, "check", tmp_path / "events.csv", *only) == []
+    rows = run(capsys, "data", "--ratings", tmp_path / "events.csv", *only)["interactions"]
+    assert rows == (table["event"] == "purchase").sum()
+    said = refused(capsys, "check", tmp_path / "events.csv", "--events", "like")
+    assert "not used: 'price'" in said and "got the event 'like'" in said
 
 
 def test_pairs_that_come_twice_are_cleaned_first(
@@ -151,7 +177,8 @@ def test_columns_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     named = ["--columns", "user_id=who,item_id=what"]
     assert run(capsys, "check", tmp_path / "odd.csv", *named) == []
     assert run(capsys, "data", "--ratings", tmp_path / "odd.csv", *named)["users"] == 2
-    for wrong in ("user_id", "user_id=", "user=who,item_id=what", "user_id=nobody"):
+    twice = "user_id=who,item_id=what,user_id=what"
+    for wrong in ("user_id", "user_id=", "user=who,item_id=what", "user_id=nobody", twice):
         assert "expected" in refused(capsys, "check", tmp_path / "odd.csv", "--columns", wrong)
 
 
@@ -175,6 +202,34 @@ def test_what_is_no_log_is_refused_in_words(
         said = refused(capsys, *given)
         assert "got" in said and ("expected" in said or "close it" in said)
     assert not out.exists()
+
+
+def test_where_nothing_can_be_written_that_is_said_before_the_work(
+    visits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = visits / "model"  # in a file
+    for given in (["fit", visits], ["train", "ease", "--ratings", visits]):
+        said = refused(capsys, *given, "--out", wrong)
+        assert "cannot be written" in said and "name a file elsewhere" in said
+        assert "reading" not in said
+    for given in (["check", visits], ["split", "--ratings", visits]):
+        assert "cannot be written" in refused(capsys, *given, "--out", wrong)
+    assert [*tmp_path.iterdir()] == [visits]
+
+
+def test_what_is_written_is_there_whole_or_not_at_all(
+    visits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    (tmp_path / "clean.csv").write_text("before")
+    for given in (["check", visits, "--out", tmp_path / "clean.csv"],
+                  ["split", "--ratings", visits, "--out", tmp_path / "parts"]):  # fmt: skip
+        assert "No space left" in refused(capsys, *given)
+    assert (tmp_path / "clean.csv").read_text() == "before"
+    assert [*(tmp_path / "parts").iterdir()] == []
 
 
 def test_parts_are_written(
@@ -212,7 +267,9 @@ def test_movielens_has_titles_and_friends(
     assert lines[0].split() == ["user_id", "rank", "item_id", "title", "score"]
     assert len(lines) == 4 and "Star Wars" in lines[1]  # Ann is user 914
     said = refused(capsys, "recommend", stored, "--user", "zed")
-    assert "got user zed, expected a number or a friend (ann, bob, cem, dora)" in said
+    assert (
+        "got 'zed', expected an id of the model, e.g. 1, 2, 3 or a friend (ann, bob, cem, " in said
+    )
 
 
 def test_ids_that_look_like_movielens_have_no_titles(
@@ -221,14 +278,42 @@ def test_ids_that_look_like_movielens_have_no_titles(
     user, item = np.divmod(np.arange(60), 6)
     table = pd.DataFrame({"user_id": user + 1, "item_id": (item + user) % 9 + 1})
     model = Popularity().fit((split := random_split(table, seed=0)).train)
-    from recbook import save
-
     save(model, split, tmp_path / "own.safetensors")
     (first, *_) = run(capsys, "recommend", tmp_path / "own.safetensors", "--user", 1)
     assert first["user_id"] == 1 and "title" not in first
-    assert "nobody has a name" in refused(
-        capsys, "recommend", tmp_path / "own.safetensors", "--user", "ann"
+    for wrong in ("ann", "01", "-1", "1.0"):  # ids are compared as text
+        said = refused(capsys, "recommend", tmp_path / "own.safetensors", "--user", wrong)
+        assert f"got '{wrong}', expected an id of the model, e.g. 1, 2, 3; ids are" in said
+
+
+def test_a_list_is_what_the_service_answers(
+    visits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = pd.read_csv(visits)
+    table["user_id"] = table["user_id"].str.replace("p", "00")  # text, whose zeros say something
+    table.to_csv(visits, index=False)
+    stored = tmp_path / "model"
+    run(capsys, "train", "ease", "--ratings", visits, "--out", stored)
+    given = ["recommend", stored, "--user", "007", "--user", "003", "--user", "007", "-k", 3]
+    lists = pd.DataFrame(run(capsys, *given)).groupby("user_id", sort=False)
+    for (name, rows), asked in zip(lists, ["007", "003"], strict=True):
+        answered = StoredAnswers(stored).recommend(asked, 3)
+        assert name == asked and rows["rank"].tolist() == [1, 2, 3]
+        assert [*rows[["item_id", "score"]].itertuples(index=False, name=None)] == answered
+    assert "got '7', expected an id of the model" in refused(
+        capsys, "recommend", stored, "--user", "7"
     )
+    assert "k=0" in refused(capsys, "recommend", stored, "--user", "007", "-k", 0)
+
+
+def test_somebody_without_a_list_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = pd.DataFrame({"user_id": list("aabb"), "item_id": list("xyyx")})
+    save((Popularity().fit((split := given_split(rows)).train)), split, tmp_path / "model")
+    assert run_command(["recommend", str(tmp_path / "model"), "--user", "a", "--json"]) == 0
+    out, told = capsys.readouterr()
+    assert json.loads(out) == [] and "no list for a: " in told
 
 
 @pytest.mark.parametrize(

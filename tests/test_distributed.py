@@ -192,15 +192,16 @@ def test_any_number_of_processes_reads_the_same(results: Path, log: str) -> None
 
 def test_the_moment_is_that_of_the_package(results: Path) -> None:
     frame = toy_log().astype({"item_id": str})
-    first = frame.sort_values("timestamp", kind="stable").drop_duplicates(["user_id", "item_id"])
-    split = global_time_split(first.reset_index(drop=True), test_size=0.1)
+    liked = frame[frame["rating"] >= 3].sort_values("timestamp", kind="stable")
+    first = liked.drop_duplicates(["user_id", "item_id"])
+    split = global_time_split(first, test_size=0.1)
     found = read(results / "2")
     for part, expected in (("train", split.train), ("val", split.test)):
         users, items = split.user_ids[expected.user], split.item_ids[expected.item]
         raw = [pair[2:] for pair in pairs_in(found, "pieces", part)]
         assert sorted(raw) == sorted(zip(users, items, strict=True))
-    rows, twice, dropped = found[0]["pieces"]["numbers"]
-    assert (rows, twice) == (len(frame), len(frame) - len(first))
+    *numbers, dropped = found[0]["pieces"]["numbers"]
+    assert numbers == [len(frame), len(frame) - len(liked), len(liked) - len(first)]
     assert dropped == split.num_dropped["test"]
 
 
@@ -209,14 +210,10 @@ def test_held_out_at_random(results: Path) -> None:
     train, val = (
         {pair[2:] for pair in pairs_in(found, "log.parquet", x)} for x in ("train", "val")
     )
-    frame = toy_log()
-    assert train | val <= {*zip(frame["user_id"], frame["item_id"], strict=True)}
+    liked = toy_log().query("rating >= 3").drop_duplicates(["user_id", "item_id"])
+    assert train | val <= {*zip(liked["user_id"], liked["item_id"], strict=True)}
     assert not train & val
-    assert (
-        len(train | val)
-        == len(frame.drop_duplicates(["user_id", "item_id"]))
-        - (found[0]["log.parquet"]["numbers"][2])
-    )
+    assert len(train | val) == len(liked) - found[0]["log.parquet"]["numbers"][-1]
     assert 0.05 < len(val) / len(train) < 0.2
 
 
@@ -429,12 +426,14 @@ def test_the_command(
     started: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     part = toy_split().train
-    ratings = pd.DataFrame({"user_id": part.user, "item_id": part.item, "rating": 5})
+    stars = np.where(np.arange(len(part)) < 7, 2, 5)
+    ratings = pd.DataFrame({"user_id": part.user, "item_id": part.item, "rating": stars})
     monkeypatch.setattr(command, "load_movielens_100k", lambda: SimpleNamespace(ratings=ratings))
     commanded(monkeypatch)
     assert re.fullmatch(
         rf"{len(part)} rows of 40 users and 36 items: \d+ pairs to train on, \d+ held out; "
-        r"left out: 0 rows of a pair that was there, 0 held out that train cannot know\n"
+        r"left out: 7 rated below 3, 0 rows of a pair that was there, 0 held out that train cannot "
+        r"know\n"
         r"1 processes, epoch 2: validation recall@20 0\.\d{4}, NDCG@20 0\.\d{4}; peak memory \d+ "
         r"MiB a process\n",
         capsys.readouterr().out,
@@ -447,14 +446,18 @@ def test_the_command_on_a_file_of_ones_own(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    renamed = {"user_id": "reader", "item_id": "text", "timestamp": "at"}
+    renamed = {"user_id": "reader", "item_id": "text", "timestamp": "at", "rating": "grade"}
     dated = pd.Timestamp("2026-01-01") + pd.to_timedelta(toy_log()["timestamp"], unit="D")
     toy_log().assign(timestamp=dated).rename(columns=renamed).to_csv(tmp_path / "clicks.csv")
-    names = "--columns user_id=reader,item_id=text --split time --loss softmax".split()
+    names = "--columns user_id=reader,item_id=text,rating=grade --min-rating 2.5".split()
+    names += "--split time --loss softmax".split()
     out = tmp_path / "clicks.safetensors"
     commanded(monkeypatch, "--data", tmp_path / "clicks.csv", *names, "--out", out)
     said = capsys.readouterr().out
-    assert said.startswith("user_id is 'reader', item_id is 'text', timestamp is 'at'\n")
+    assert said.startswith(
+        "user_id is 'reader', item_id is 'text', timestamp is 'at', rating is 'grade'\n"
+    )
+    assert re.search(r" left out: \d\d+ rated below 2\.5, [1-9]\d* rows of a pair that", said)
     recall = re.search(r"recall@20 (0\.\d{4})", said)
     model, split = recbook.load(out)
     assert recall and float(recall[1]) == pytest.approx(
@@ -493,7 +496,13 @@ GOOD = pd.DataFrame(  # six users with nine items each
         ({"item_id": [2**64 - 1, *range(53)]}, "expected ids below 2\\*\\*63"),
         ({"timestamp": [np.nan, *range(53)]}, "column 'timestamp': got 1 missing values"),
         ({"timestamp": [np.inf, *range(53)]}, "an infinite number"),
-        ({"timestamp": 7}, "54 different pairs, of which 54 are held out"),
+        ({"timestamp": 7}, "54 different pairs that count, of which 54 are held out"),
+        ({"rating": [np.nan, *range(53)]}, "column 'rating': got 1 missing values"),
+        ({"rating": [np.inf, *range(53)]}, "column 'rating': got an infinite number"),
+        ({"rating": ["good", *range(53)]}, "column 'rating': got 'good' in row 1, expected numb"),
+        ({"rating": True}, "column 'rating': got bool, expected numbers"),
+        ({"rating": 1, "stars": 5}, "got min_rating=3, expected at most the highest rating"),
+        ({"rating": [3] + [1] * 53}, "1 different pairs that count, of which 1 are held out"),
     ],
 )
 def test_bad_columns(model: ShardedLightGCN, change: dict[str, Any], message: str) -> None:
@@ -504,7 +513,7 @@ def test_bad_columns(model: ShardedLightGCN, change: dict[str, Any], message: st
 def test_bad_rows(model: ShardedLightGCN, tmp_path: Path) -> None:
     for source, message in (
         (GOOD[:0], "the table: got no rows, expected"),
-        (GOOD[:1], "1 different pairs, of which [01] are held out"),
+        (GOOD[:1], "1 different pairs that count, of which [01] are held out"),
         (GOOD.drop(columns="item_id"), r"\['user_id', 'timestamp'\], none of which is the item_id"),
         (tmp_path, "a folder without a file"),
         (pd.DataFrame({"user_id": range(50), "item_id": range(50)}), "of none of which the others"),
@@ -515,6 +524,7 @@ def test_bad_rows(model: ShardedLightGCN, tmp_path: Path) -> None:
         ({"split": "user"}, "'random' or 'time'"),
         ({"hold_out": 20}, "write 20 % as 0.2"),
         ({"seed": -1}, "seed=-1"),
+        ({"min_rating": np.nan}, "got min_rating=nan"),
     ):
         with pytest.raises(ValueError, match=message):
             read_sharded(GOOD, **given)
@@ -524,6 +534,23 @@ def test_bad_rows(model: ShardedLightGCN, tmp_path: Path) -> None:
         read_sharded(GOOD, user_id=3)
     with pytest.raises(ValueError, match="none of which is the timestamp, expected one for a spl"):
         read_sharded(GOOD.drop(columns="timestamp"), split="time")
+
+
+@pytest.mark.parametrize(("column", "named"), [("stars", {}), ("grade", {"rating": "grade"})])
+def test_what_is_rated_low_is_left_out(
+    model: ShardedLightGCN, column: str, named: dict[str, str]
+) -> None:
+    rated = GOOD.assign(**{column: np.arange(54) % 5 + 1})
+    log = read_sharded(rated, min_rating=4, hold_out=0.3, **named)
+    pairs = torch.cat([torch.stack([part.user, part.item]) for part in (log.train, log.val)], dim=1)
+    kept = {*zip(log.user_ids[pairs[0]], log.item_ids[pairs[1]], strict=True)}
+    liked = rated[rated[column] >= 4]
+    assert kept <= {*zip(liked["user_id"], liked["item_id"], strict=True)}
+    assert len(kept) == len(liked) - log.num_dropped and log.num_below == 54 - len(liked)
+    commas = rated.assign(**{column: rated[column].map("{},0".format)})  # as read_log reads them
+    assert read_sharded(commas, min_rating=4, **named).num_below == log.num_below
+    if named:  # else a column of this name says nothing, and every row counts
+        assert read_sharded(rated, min_rating=4).num_below == 0
 
 
 def test_bad_files(model: ShardedLightGCN, tmp_path: Path) -> None:
@@ -539,8 +566,22 @@ def test_bad_files(model: ShardedLightGCN, tmp_path: Path) -> None:
     GOOD.rename(columns={"item_id": "page"}).to_parquet(tmp_path / "b.csv")
     with pytest.raises(ValueError, match=r"got whole numbers in 'item_id' in one .* in 'page' in"):
         read_sharded(tmp_path)
+    GOOD.assign(stars=5).to_parquet(tmp_path / "b.csv")
+    with pytest.raises(
+        ValueError, match=r"got nothing in 'rating' in one .* numbers in 'stars' in"
+    ):
+        read_sharded(tmp_path)
     (tmp_path / "b.csv").write_bytes((tmp_path / "a.parquet").read_bytes()[:-9])
     with pytest.raises(ValueError, match=r"b\.csv: got a Parquet file that cannot be read"):
+        read_sharded(tmp_path)
+
+
+def test_a_row_group_that_does_not_fit(
+    model: ShardedLightGCN, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    GOOD.to_parquet(tmp_path / "a.parquet")
+    monkeypatch.setattr("recbook.memory.free_bytes", lambda _: 9)
+    with pytest.raises(MemoryError, match=r"row group 54 x 2 x 8 B .*; write smaller ones"):
         read_sharded(tmp_path)
 
 
@@ -570,7 +611,7 @@ def test_whatever_is_in_the_file(
 ) -> None:
     """A log comes out, or an error of the package's own kind."""
     file = tmp_path / f"log.{kind}"
-    getattr(GOOD, f"to_{kind}")(file, index=False)
+    getattr(GOOD.assign(rating=4), f"to_{kind}")(file, index=False)
     content = file.read_bytes()
     for place, new in put:
         content = content[:place] + new + content[place + len(new) // 2 :]
@@ -578,6 +619,7 @@ def test_whatever_is_in_the_file(
     try:
         log = read_sharded(file, split=split)
     except ValueError as error:
-        assert "expected" in str(error)
+        assert "expected" in str(error) or "close it" in str(error)
     else:
-        assert len(log.train) + len(log.val) + log.num_dropped + log.num_twice == log.num_rows
+        left_out = log.num_twice + log.num_below + log.num_dropped
+        assert len(log.train) + len(log.val) + left_out == log.num_rows

@@ -80,7 +80,10 @@ def test_what_is_named_grows_and_what_is_to_be_found_stays(movielens: MovieLens)
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"share": 0.5, "val_share": 0.5}, "share=0.5 and val_share=0.5, expected shares of all"),
+        (
+            {"share": 0.5, "val_share": 0.5},
+            "share=0.5 and val_share=0.5, expected shares that leave some",
+        ),
         ({"share": 0.1, "val_share": 0.1}, "got no pair for .* from 2 rows with share=0.1"),
     ],
 )

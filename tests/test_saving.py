@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,9 +16,9 @@ from safetensors import torch as safetensors
 from torch import Tensor
 
 import recbook
-from recbook import files, load, save
+from recbook import files, load, save, saving
 from recbook.data import Interactions, Split, given_split, random_split
-from recbook.models import EASE, LightGCN, MatrixFactorization, Popularity
+from recbook.models import EASE, ItemKNN, LightGCN, MatrixFactorization, Popularity
 from recbook.testing import check_recommender
 from recbook.training import train
 from tests.test_testing import FITTED, TRAINED
@@ -169,10 +170,84 @@ def test_what_is_no_such_file(edit: Edit, message: str, toy: Interactions, tmp_p
         recbook.load(path)
 
 
+def signed(change: Callable[[dict[str, Any], dict[str, Tensor]], object]) -> Edit:
+    """A file of ours with other content, and the digest of it."""
+
+    def edit(content: bytes) -> bytes:
+        tensors = safetensors.load(content)
+        length = int.from_bytes(content[:8], "little")
+        about = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["recbook"])
+        made = change(about, tensors)
+        header = json.dumps(made if isinstance(made, list | dict) else about)
+        digest = saving._digest(header, tensors)
+        return safetensors.save(
+            tensors, {"format": "recbook 1", "recbook": header, "digest": digest}
+        )
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (signed(lambda about, _: ["EASE"]), "names no class of a model"),
+        (signed(lambda about, _: {"num_users": 3}), "names no class of a model"),
+        (signed(lambda about, _: about.pop("num_users")), "do not make a ItemKNN"),
+        (signed(lambda about, _: about.update(num_users="three")), "do not make a ItemKNN"),
+        (signed(lambda about, _: about.update(model={"item_item": {}})), "do not make a ItemKNN"),
+        (signed(lambda _, tensors: tensors.update({"split.train": torch.zeros(3)})), "do not make"),
+        (signed(lambda _, tensors: tensors["split.train"].fill_(7)), "do not make a Item"),
+        (lambda _: (2**40).to_bytes(8, "little") + b"{}", "cannot be read"),
+        (lambda _: (2**63).to_bytes(8, "little") + b"{}", "cannot be read"),
+        (lambda _: claimed([2**40, 2**40], 2**63), "cannot be read"),
+        (lambda _: claimed([2**20], 2**22), "cannot be read"),
+    ],
+)
+def test_files_that_were_made_up(
+    edit: Edit, message: str, toy: Interactions, tmp_path: Path
+) -> None:
+    """Whoever makes one can make its digest, too; what comes of it is an error all the same."""
+    path = recbook.save(ItemKNN(2).fit(toy), Split(toy), tmp_path / "model")
+    path.write_bytes(edit(path.read_bytes()))
+    with pytest.raises(ValueError, match=f"got .*model.* {message}.* ?expected"):
+        recbook.load(path)
+
+
+def claimed(shape: list[int], end: int) -> bytes:
+    """A header that says how large a tensor is, and no tensor."""
+    header = json.dumps({"x": {"dtype": "F32", "shape": shape, "data_offsets": [0, end]}}).encode()
+    return len(header).to_bytes(8, "little") + header
+
+
+def test_an_index_beyond_the_matrix_is_noticed(toy: Interactions, tmp_path: Path) -> None:
+    """Else SciPy would read memory that is not its own, when the model is asked."""
+    model = ItemKNN(2).fit(toy)
+    path = recbook.save(model, Split(toy), tmp_path / "model")
+    name = next(name for name in safetensors.load(path.read_bytes()) if name.endswith(".indices"))
+    path.write_bytes(signed(lambda _, all_: all_[name].fill_(2**30))(path.read_bytes()))
+    with pytest.raises(ValueError, match="do not make a ItemKNN"):
+        recbook.load(path)
+
+
 def test_no_file_at_all(tmp_path: Path) -> None:
-    for path in (tmp_path / "nothing", tmp_path):
-        with pytest.raises(FileNotFoundError, match=r"where (nothing|a folder) is, expected"):
-            recbook.load(path)
+    os.mkfifo(tmp_path / "pipe")  # in which nobody writes: reading would wait for ever
+    for name, there in (("nothing", "nothing"), ("", "a folder"), ("pipe", "no file")):
+        with pytest.raises(FileNotFoundError, match=f"where {there} is, expected"):
+            recbook.load(tmp_path / name)
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "model"
+    with path.open("wb") as file:
+        file.truncate(2**42)  # and nothing in it
+    with pytest.raises(MemoryError, match=r"file and tensors .*; is it a file of save"):
+        recbook.load(path)
+    path.write_bytes(b"")
+    monkeypatch.setattr(
+        Path, "read_bytes", lambda _: (_ for _ in ()).throw(PermissionError(13, "No"))
+    )
+    with pytest.raises(PermissionError, match=r"model cannot be read \(No\); may you read it"):
+        recbook.load(path)
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(

@@ -19,7 +19,6 @@ import httpx
 import numpy as np
 import pytest
 import schemathesis
-import uvicorn
 from hypothesis import given, settings
 from schemathesis import GenerationMode
 
@@ -29,6 +28,7 @@ from recbook.answers import Answers, StoredAnswers
 from recbook.data import Split
 from recbook.files import NewestFile
 from recbook.models import EASE, PureSVD
+from recbook.protocol import bounded_server
 from recbook.serve import application
 from tests.test_answers import matrix_factorization, split_of
 
@@ -52,7 +52,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def served(path: Path) -> Iterator[str]:
     """Where the application answers from a file, in a thread of this process."""
     newest = NewestFile(path, StoredAnswers)
-    server = uvicorn.Server(uvicorn.Config(application(newest), log_level="error"))
+    server = bounded_server(application(newest))
     with newest.followed(0.02), socket.create_server(("127.0.0.1", 0)) as door:
         thread = threading.Thread(target=server.run, args=[[door]])
         thread.start()
@@ -119,11 +119,13 @@ def test_what_has_been_seen_is_not_shown(client: httpx.Client) -> None:
         ("GET", "/recommend?user=p1&k=1e9", None, 422, "query.k: got '1e9'"),
         ("GET", "/recommend?user=a1", None, 404, "user: got 'a1', expected an id of the model"),
         ("GET", "/nothing", None, 404, "expected what /openapi.json describes"),
+        ("GET", "/recommend/?user=p1", None, 404, "expected what /openapi.json describes"),
+        ("GET", "/similar?item=%ed%a0%80%zz%", None, 404, "item: got '\ufffd\ufffd\ufffd%zz%'"),
         ("PUT", "/group", b"{}", 405, "expected what /openapi.json describes"),
-        ("POST", "/group", b"{", 422, "JSON decode error"),
+        ("POST", "/group", b"{", 422, "body.1: got '{' (JSON decode error)"),
         ("POST", "/group", b"\xff", 400, "expected what /openapi.json describes"),
         ("POST", "/group", b'{"members": []}', 422, "body.members: got [] (List should have"),
-        ("POST", "/group", b'{"members": [1.5]}', 422, "body.members.0"),
+        ("POST", "/group", b'{"members": [1.5]}', 422, "body.members.0: got 1.5 (Input"),
         ("POST", "/group", b'{"members": [true]}', 422, "body.members.0"),
         ("POST", "/group", b'{"members": ["p1"], "rule": "loud"}', 422, "body.rule: got 'loud'"),
         ("POST", "/group", b'{"members": ["p1"], "more": 1}', 422, "body.more: got 1 (Extra"),
@@ -131,6 +133,8 @@ def test_what_has_been_seen_is_not_shown(client: httpx.Client) -> None:
         ("POST", "/recommend", b'{"liked": ["a1"], "k": NaN}', 422, "body.k: got nan"),
         ("POST", "/recommend", b'{"liked": [' + b"9" * 5000 + b"]}", 400, "expected what"),
         ("POST", "/recommend", b'{"liked": [1e400]}', 422, "body.liked.0"),
+        ("POST", "/recommend", b'{"liked": ["a1"], "k": 3, "k": 4}', 422, "got 'k' twice"),
+        ("POST", "/recommend", b'{"liked": ["a1"], "' + b"x" * 9000 + b'": 1}', 422, "x: got 1"),
         ("POST", "/recommend", b'{"liked": [-1]}', 404, "item: got -1, expected an id"),
         ("POST", "/recommend", b'{"liked": ["p1"]}', 404, "item: got 'p1', expected an id"),
         ("POST", "/recommend", b'{"liked": ["a1"], "k": -1}', 422, "body.k: got -1"),

@@ -126,8 +126,11 @@ def test_parts_with_ids_of_two_kinds() -> None:
     train, test = frame(), frame(item_id=[6, 5, 6]).iloc[2:].astype(str)
     with pytest.raises(ValueError, match="'user_id': train has numbers, test has text, expected"):
         given_split(train, test)
-    train = read_interactions(train, ids="text")  # as the message advises
-    assert len(given_split(train, test).test) == 1
+    for how in (train.astype(str), read_interactions(train, ids="text")):  # as it advises
+        assert len(given_split(how, test).test) == 1
+    large = frame(user_id=[2**63 + 1, 2**63 + 2, 7])
+    with pytest.raises(ValueError, match="train has unsigned numbers, val has numbers, expected"):
+        given_split(large, val=frame(user_id=[7, 7, 7], item_id=[8, 9, 5]))
 
 
 @pytest.mark.parametrize("small", ["uint8", "uint16", "UInt8"])
@@ -176,7 +179,7 @@ def test_too_few_rows_to_split() -> None:
 )
 def test_sizes_that_are_no_shares(sizes: tuple) -> None:
     kind = ValueError if all(isinstance(size, int | float) for size in sizes) else TypeError
-    with pytest.raises(kind, match=r"expected (a share|shares of all rows)"):
+    with pytest.raises(kind, match=r"expected (a share|shares that leave some)"):
         random_split(frame(), *sizes)
 
 

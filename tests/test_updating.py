@@ -45,8 +45,13 @@ def test_what_was_hidden_and_came_is_learned_from(old: Split) -> None:
 
 
 def test_what_does_not_fit_is_refused(old: Split) -> None:
-    with pytest.raises(ValueError, match="got numbers, expected text"):
+    with pytest.raises(ValueError, match=r"split has text, rows has numbers, .* 'str'}"):
         grow(old, pd.DataFrame({"user_id": [1], "item_id": ["tea"]}))
+    large = pd.DataFrame({"user_id": [2**63 + 1], "item_id": [7]})
+    with pytest.raises(ValueError, match=r"unsigned numbers, rows has numbers, .* 'uint64'}"):
+        grow(given_split(large), large.assign(user_id=5))  # else all would be floats
+    new = grow(given_split(large), large.assign(user_id=5).astype({"user_id": "uint64"}))
+    assert new.user_ids.tolist() == [2**63 + 1, 5]
     with pytest.raises(ValueError, match="raw ids"):
         grow(Split(old.train), pairs("ann pot"))
     model = LightGCN(2, 3, embedding_dim=2)

@@ -31,7 +31,9 @@ GROUPS = {
         "saving answers vectors serve checkpoint distributed ledger plotting friends exercises "
         "testing"
     ),
-    "What the others stand on": "sparse ranking memory threads progress files workers checks",
+    "What the others stand on": (
+        "sparse ranking memory threads progress files workers protocol checks"
+    ),
 }
 ROOMS = " ".join(GROUPS.values()).split()
 

@@ -1,7 +1,9 @@
 """What is wrong with a log of clicks, found before anything is learned from it.
 
 :func:`~recbook.data.check_log` says what is wrong, and :func:`~recbook.data.clean_log` leaves out
-what has a clear remedy, so that a split can be made.
+what has a clear remedy, so that a split can be made. Both are meant for the whole log, before it is
+split, and so see the rows that are tested on later: a test part needs to be free of bots, too. What
+they find is how the log was written, not what people like; no model learns from it.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ def check_log(
 
     * missing values: rows without a user, an item or, where others have one, a time; a negative
       number is no id;
+    * kinds of events: a column says that some rows are of another kind than most; all count alike;
     * mixed offsets: some times have an offset from UTC and some have none, which are taken for UTC;
     * exact duplicates: rows that are there already, with the same time;
     * impossible times: rows of the future, or before 1970-01-02, the day that clocks start at;
@@ -71,17 +74,22 @@ def check_log(
     return pd.DataFrame(findings, columns=["what", "rows", "example", "do", "dropped"])
 
 
-def clean_log(log: pd.DataFrame, leave: Sequence[str] = ()) -> pd.DataFrame:
+def clean_log(
+    log: pd.DataFrame, leave: Sequence[str] = (), tell: Callable[[str], Any] = lambda _: None
+) -> pd.DataFrame:
     """What is left of a log without the faults that :func:`check_log` finds and can leave out.
 
-    Of repeated visits the first is kept: what a person has seen is no news later.
+    Of repeated visits the first is kept: what a person has seen is no news later. Where there are
+    ratings it is the first of those that are rated highest.
 
     Args:
         log: what :func:`read_log` returns, or a table like it.
         leave: findings that are right in this log, e.g. ``["bots"]``; their rows stay.
+        tell: is called with a line for each finding, such as ``print``.
 
     Returns:
-        A table that all splits take, with a row a pair, dates in UTC or numbers as ``timestamp``.
+        A table that all splits take, with a row a pair, dates in UTC as ``timestamp`` or, where
+        they are only an order, numbers.
 
     Raises:
         TypeError, ValueError: as :func:`check_log`; where no row is left.
@@ -90,11 +98,17 @@ def clean_log(log: pd.DataFrame, leave: Sequence[str] = ()) -> pd.DataFrame:
     >>> len(clean_log(log))
     2
     """
-    rest = _examine(log, leave)[1].drop(columns="seconds", errors="ignore")
+    check_kind("tell", tell, Callable, hint="such as print")
+    findings, rest = _examine(log, leave)
+    for what, rows, example, _, dropped in findings:
+        tell(f"{what}: {rows:,} rows are {'left out' if dropped else 'left in'}; {example}")
     if rest.empty:
         raise ValueError(
             f"got {len(log):,} rows of which none is without a fault, expected some; see check_log"
         )
+    numbers = "seconds" in rest and pd.api.types.is_numeric_dtype(rest["timestamp"])
+    if numbers and "impossible times" not in leave:
+        rest = rest.assign(timestamp=pd.to_datetime(rest["seconds"], unit="s"))
     return read_interactions(rest.reset_index(drop=True), duplicates="first")
 
 
@@ -105,7 +119,7 @@ _Found = tuple[pd.Index, str, str] | None
 
 def _missing_values(log: pd.DataFrame) -> _Found:
     blank = {
-        name: log[name].isna() | log[name].astype(str).str.fullmatch(r"\s*(-\d+)?\s*")
+        name: log[name].isna() | _text(log[name]).str.fullmatch(r"\s*(-\d+)?\s*")
         for name in ("user_id", "item_id")
         if name in log
     }
@@ -119,6 +133,21 @@ def _missing_values(log: pd.DataFrame) -> _Found:
         rows,
         f"{lacking}; first in row {rows[0] + 1}",
         "they say nothing of anybody; see whether people who are not logged in are among them",
+    )
+
+
+def _kinds_of_events(log: pd.DataFrame) -> _Found:
+    if "event" not in log:
+        return None
+    kind = log["event"].astype(str)
+    share = kind.value_counts(normalize=True)
+    if len(share) < 2:
+        return None
+    return (
+        log.index[kind != share.index[0]],
+        ", ".join(f"{name!r:.40} {part:.1%}" for name, part in share.iloc[:5].items()),
+        "all count as liked; keep those that are, such as --events purchase, or "
+        "read_log(..., events=['purchase'])",
     )
 
 
@@ -170,7 +199,7 @@ def _bots(log: pd.DataFrame) -> _Found:
         log.index[log["user_id"].isin(bots)],
         f"{len(bots):,} people; {most!r} has {count[most]:,} rows, people have "
         f"{count.median():.0f} (median)",
-        "they are left out; keep them, leave=['bots'], where they are people",
+        "they are left out; where they are people keep them, --leave bots or leave=['bots']",
     )
 
 
@@ -196,8 +225,12 @@ def _popular_default(log: pd.DataFrame) -> _Found:
 
 def _repeated_visits(log: pd.DataFrame) -> _Found:
     ordered = log.sort_values("seconds", kind="stable") if "seconds" in log else log
+    do = "the first of each is kept; what one has seen is no news later"
+    if "rating" in log:  # a few seconds heard say nothing against the whole that was heard later
+        ordered = ordered.sort_values("rating", ascending=False, kind="stable")
+        do = "the one rated highest is kept, of these the first"
     again = ordered.duplicated(["user_id", "item_id"]).sort_index()
-    return _some(log, again, "the first of each is kept; what one has seen is no news later")
+    return _some(log, again, do)
 
 
 def _hours_that_jump(log: pd.DataFrame) -> _Found:
@@ -236,6 +269,7 @@ def _hours_that_jump(log: pd.DataFrame) -> _Found:
 
 _CHECKS: dict[str, Callable[[pd.DataFrame], _Found]] = {
     "missing values": _missing_values,
+    "kinds of events": _kinds_of_events,
     "mixed offsets": _mixed_offsets,
     "exact duplicates": _exact_duplicates,
     "impossible times": _impossible_times,
@@ -244,7 +278,8 @@ _CHECKS: dict[str, Callable[[pd.DataFrame], _Found]] = {
     "repeated visits": _repeated_visits,
     "hours that jump": _hours_that_jump,
 }
-_LEFT = ("mixed offsets", "hours that jump")  # which rows are wrong nobody but the reader knows
+# Which rows are wrong nobody but the reader knows
+_LEFT = ("kinds of events", "mixed offsets", "hours that jump")
 
 
 def _examine(log: pd.DataFrame, leave: Sequence[str] = ()) -> tuple[list[Any], pd.DataFrame]:
@@ -261,6 +296,11 @@ def _examine(log: pd.DataFrame, leave: Sequence[str] = ()) -> tuple[list[Any], p
             dropped = what not in (*_LEFT, *leave)
             findings.append((what, len(rows), example, do, dropped))
             rest = rest.drop(rows) if dropped else rest
+        if len(rest) == 0 < len(log):
+            raise ValueError(
+                f"got {len(log):,} rows of which none is without a fault ({what}), expected some; "
+                "see what the columns hold"
+            )
         if what == "mixed offsets":  # from here on ids are ids, and times are numbers or dates
             rest = _typed(rest)
     return findings, rest
@@ -292,13 +332,18 @@ def _typed(log: pd.DataFrame) -> pd.DataFrame:
     if pd.api.types.is_datetime64_any_dtype(times):
         return typed.assign(seconds=times.dt.as_unit("s").astype("int64").astype(float))
     for unit in (1, 1e3, 1e6, 1e9):  # per second
-        if _FIRST <= (times / unit).median() <= _LAST:
+        if _FIRST <= (times / unit).quantile(interpolation="lower") <= _LAST:
             return typed.assign(seconds=times / unit)
     return typed
 
 
 def _is_blank(column: pd.Series) -> pd.Series:
-    return column.isna() | (column.astype(str).str.strip() == "")
+    return column.isna() | (_text(column).str.strip() == "")
+
+
+def _text(column: pd.Series) -> pd.Series:
+    """As text, and bytes as Python writes them."""
+    return column.map(str) if column.dtype == object else column.astype(str)
 
 
 def _some(log: pd.DataFrame, wrong: pd.Series, do: str) -> _Found:

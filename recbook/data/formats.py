@@ -13,11 +13,13 @@ import json
 import os
 import warnings
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from recbook.checks import check_path
@@ -27,6 +29,8 @@ __all__ = ["plain_name", "read_table"]
 
 _DELIMITERS = [",", "\t", ";", "|", "::"]
 _LONGEST_LINE = 100_000  # letters
+_MOST_NAMES = 10_000  # columns
+_ADVICE = "read a part of the file, or use Parquet"
 _HEADS = {"userid", "itemid", "movieid", "rating", "timestamp"}  # what a header line may hold
 
 
@@ -50,7 +54,7 @@ def read_table(
     start = text.lstrip()[:1]
     if not start:
         raise ValueError(f"{path}: got an empty file, expected at least one interaction")
-    if start == "{":
+    if start in "{[":
         return _json_lines(path, text)
     return _csv(path, text, sep, names, quotes)
 
@@ -77,10 +81,13 @@ def _from_library(source: Any) -> pd.DataFrame:
 
 def _content(path: Path) -> bytes:
     try:
-        size = path.stat().st_size
-        check_memory({"text and table": (size, 6)}, "read a part of the file, or use Parquet")
-        content = path.read_bytes()
-        return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+        check_memory({"text and table": (path.stat().st_size, 6)}, _ADVICE)
+        with path.open("rb") as file:
+            content = _all_of(file)
+        if content[:2] == b"\x1f\x8b":
+            with gzip.open(io.BytesIO(content)) as file:
+                content = _all_of(file)
+        return content
     except FileNotFoundError:
         hint = "download it first" if ":/" in path.as_posix() else "check the name"
         raise FileNotFoundError(
@@ -99,9 +106,27 @@ def _content(path: Path) -> bytes:
         raise OSError(f"{path} cannot be read: {error.strerror}; may you read it?") from error
 
 
+def _all_of(file: IO[bytes] | gzip.GzipFile) -> bytes:
+    """Its bytes while they fit: nobody knows how many a device or a packed file has."""
+    parts, size = [], 0
+    while part := file.read(2**24):
+        parts.append(part)
+        size += len(part)
+        check_memory({"text and table": (size, 6)}, _ADVICE)
+    return b"".join(parts)
+
+
 def _parquet(path: Path, content: bytes) -> pd.DataFrame:
     try:
+        if find_spec("pyarrow"):
+            from pyarrow.parquet import read_metadata  # type: ignore[import-untyped]
+
+            about = read_metadata(io.BytesIO(content))
+            advice = "pass pd.read_parquet(path, columns=[...]), or a part of the rows"
+            check_memory({"table": (about.num_rows, about.num_columns, 8)}, advice)
         return pd.read_parquet(io.BytesIO(content))
+    except MemoryError:
+        raise
     except ImportError:
         raise ImportError(
             f"{path} is a Parquet file, which pandas reads with pyarrow; install it (pip install "
@@ -116,13 +141,14 @@ def _parquet(path: Path, content: bytes) -> pd.DataFrame:
 
 def _text(path: Path, content: bytes, encoding: str | None) -> str:
     wide = encoding is None and content[:2] in (b"\xff\xfe", b"\xfe\xff")
+    strange = ValueError(
+        f"{path}: got a file that is not text (it starts with {content[:8]!r}), expected CSV, "
+        "Parquet or JSON lines; save a spreadsheet as CSV, unpack an archive, or pass "
+        "encoding='utf-16', or 'utf-32', where it is that"
+    )
+    if encoding is None and not wide and b"\0" in content:
+        raise strange
     try:
-        if encoding is None and not wide and b"\0" in content:
-            raise ValueError(
-                f"{path}: got a file that is not text (it starts with {content[:8]!r}), expected "
-                "CSV, Parquet or JSON lines; save a spreadsheet as CSV, unpack an archive, or pass "
-                "encoding='utf-16' where it is that"
-            )
         text = content.decode("utf-16" if wide else encoding or "utf-8")
     except LookupError:
         raise ValueError(
@@ -141,16 +167,20 @@ def _text(path: Path, content: bytes, encoding: str | None) -> str:
             stacklevel=4,
         )
         text = content.decode("latin-1")
+    if wide and "\0" in text:
+        raise strange
     return text.removeprefix("\ufeff")  # the byte-order mark
 
 
 def _json_lines(path: Path, text: str) -> pd.DataFrame:
-    rows = []
+    rows, names = [], set[str]()
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = json.loads(line, object_pairs_hook=_object)
+            if "\\u" in line:
+                json.dumps(row, ensure_ascii=False).encode()  # which half a character has not
         except (ValueError, RecursionError) as error:
             raise ValueError(
                 f"{path}: got a line {number} that is no JSON ({error}), expected an object in "
@@ -161,13 +191,28 @@ def _json_lines(path: Path, text: str) -> pd.DataFrame:
                 f"{path}: got {line[:40]!r} in line {number}, expected an object, {{...}}, in each"
             )
         rows.append(row)
+        names.update(row)
+        if len(names) > _MOST_NAMES:
+            raise ValueError(
+                f"{path}: got {len(names):,} names in the first {len(rows):,} lines, expected "
+                "those of a few columns, the same in each"
+            )
+    check_memory({"table": (len(rows), len(names), 8)}, "write the same names in each line")
     return pd.DataFrame(rows, dtype=object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        raise ValueError("a name comes twice")
+    return row
 
 
 def _csv(
     path: Path, text: str, sep: str | None, names: Sequence[str] | None, quotes: bool
 ) -> pd.DataFrame:
-    first = next(line for line in text.splitlines() if line.strip())
+    lines = io.StringIO(text, newline=None)  # which ends them as pandas does, not at U+2028
+    first = next(filter(str.strip, lines)).rstrip("\n")
     if len(first) > _LONGEST_LINE:
         raise ValueError(
             f"{path}: got a first line of {len(first):,} letters, expected the names of columns or "
@@ -185,17 +230,23 @@ def _csv(
         raise ValueError(f"got sep={sep!r}, expected the delimiter, e.g. ';'")
     if len(sep) > 1 or not sep.isascii():  # pandas takes a single byte
         text, first, sep = text.replace(sep, "\x1f"), first.replace(sep, "\x1f"), "\x1f"
-    header = [name.strip() for name in (fields(sep) if names is None else names)]
-    header = [name or f"column {number}" for number, name in enumerate(header, 1)]
+    given = [name.strip() for name in (fields(sep) if names is None else names)]
+    header = [name or f"column {number}" for number, name in enumerate(given, 1)]
     if names is not None and {*map(plain_name, fields(sep))} & {*map(plain_name, header), *_HEADS}:
         raise ValueError(
             f"{path}: got names={list(names)} and a first line that names the columns, "
             f"{first[:80]!r}, expected a row; leave names out, and say which column is which, e.g. "
             "user_id='visitor'"
         )
-    if twice := sorted({name for name in header if header.count(name) > 1}):
-        raise ValueError(f"{path}: got the column {twice[0]!r} twice, expected each once")
+    for name, times in Counter(header).most_common(1):
+        if times > 1:
+            raise ValueError(f"{path}: got the column {name!r} twice, expected each once")
     width = len(fields(sep))
+    if width > _MOST_NAMES:
+        raise ValueError(
+            f"{path}: got {width:,} columns, expected at most {_MOST_NAMES:,}; keep those that "
+            "are needed"
+        )
     if len(header) != width:
         raise ValueError(
             f"{path}: got {len(header)} names for {width} columns, the first line being "
@@ -227,7 +278,17 @@ def _csv(
             f"each, as in the first; put quotes around a field that holds {sep!r}, or pass sep=... "
             "where the delimiter is another"
         ) from None
-    for name in header:
+    if names is None:  # which files that were joined have once more
+        cells = zip(header, given, strict=True)
+        again = np.logical_and.reduce(
+            [frame[name].isin([cell, f"\ufeff{cell}"]) for name, cell in cells]
+        )
+        if again.any():
+            raise ValueError(
+                f"{path}: got the names of the columns again in row {int(again.argmax()) + 1}, "
+                "expected them once; leave that line out"
+            )
+    for name in header if quotes and '"' in text else ():
         broken = frame[name].str.contains("\n", regex=False)
         if broken.any():  # two stray quotes, and the lines between them would be one field
             value = frame[name][broken].iloc[0]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from recbook.checks import check_kind
 
-__all__ = ["beside", "find", "similar"]
+__all__ = ["beside", "check_alike", "find", "similar"]
 
 
 def find(wanted: np.ndarray | pd.Series, ids: np.ndarray | pd.Series) -> np.ndarray:
@@ -23,6 +23,27 @@ def find(wanted: np.ndarray | pd.Series, ids: np.ndarray | pd.Series) -> np.ndar
     raw, asked = np.asarray(ids), np.asarray(wanted)
     kind = np.int64 if raw.dtype.kind in "iu" and asked.dtype.kind in "iu" else object
     return pd.Index(raw.astype(kind)).get_indexer(pd.Index(asked.astype(kind)))
+
+
+def check_alike(column: str, **ids: Any) -> None:
+    """Refuse ids that are of one kind in one place and of another in the next, as 7 and "7" are.
+
+    Numbers of 64 bits without a sign are a kind of their own: together with others they would
+    become floats, of which two ids may be the same.
+    """
+    kinds = {}
+    for name, some in ids.items():
+        array = np.asarray(some)
+        unsigned = "unsigned numbers" if array.dtype == np.uint64 else "numbers"
+        kinds[name] = "text" if isinstance(array[0], str) else unsigned
+    if len({*kinds.values()}) > 1:
+        told = ", ".join(f"{name} has {kind}" for name, kind in kinds.items())
+        to = {"text": "str", "numbers": "int64", "unsigned numbers": "uint64"}
+        first = {column: to[next(iter(kinds.values()))]}
+        raise ValueError(
+            f"column {column!r}: {told}, expected the same in all; convert what differs, "
+            f"e.g. rows.astype({first}), or read all with read_interactions(..., ids='text')"
+        )
 
 
 def beside(frame: pd.DataFrame, items: Any) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from recbook.checks import check_count, check_kind, check_seed, check_share
+from recbook.checks import check_count, check_kind, check_seed, check_shares
 from recbook.data.interactions import Interactions, check_part
 from recbook.data.lookup import find
 from recbook.data.reading import check_frame
@@ -79,13 +79,7 @@ def newcomer_split(
     """
     check_kind("interactions", interactions, pd.DataFrame, hint="read_interactions reads one")
     check_frame(interactions)
-    share = check_share("share", share)
-    val_share = check_share("val_share", val_share, zero=True)
-    if share + val_share >= 1:
-        raise ValueError(
-            f"got share={share} and val_share={val_share}, expected shares of all items and users "
-            "that leave some to train on, e.g. 0.1 of each"
-        )
+    share, val_share = check_shares(share=share, val_share=val_share)
     rng = np.random.default_rng(check_seed(seed))
     rows = interactions[["user_id", "item_id"]].iloc[rng.permutation(len(interactions))]
     ids = [np.sort(np.asarray(rows[name].unique())) for name in ("user_id", "item_id")]

@@ -236,7 +236,7 @@ def _check_ids(column: pd.Series) -> None:
         to = "'int64'" if whole else "str"
         raise ValueError(
             f"column {name!r}: got ids of mixed types or another type ({kind}), such as "
-            f"{ids.iloc[0]!r}, expected all text or all whole numbers; convert it: "
+            f"{ids.tolist()[0]!r}, expected all text or all whole numbers; convert it: "
             f"frame[{name!r}] = frame[{name!r}].astype({to})"
         )
     if kind == "integer":
@@ -299,17 +299,26 @@ def _given(column: pd.Series) -> pd.Series:
     return column.astype(object).where(column.notna() & (column != ""))
 
 
+def _finite(given: pd.Series) -> pd.Series:
+    """The values as numbers, and NaN where one is no number, or has no end."""
+    try:
+        numbers = pd.to_numeric(given, errors="coerce")
+    except OverflowError:  # a whole number beyond all that NumPy has
+        numbers = pd.to_numeric(given.map(str, na_action="ignore"), errors="coerce")
+    return numbers.replace([np.inf, -np.inf], np.nan)
+
+
 def _numbers(column: pd.Series) -> pd.Series:
     """Numbers from text; what is empty is missing."""
     if pd.api.types.is_numeric_dtype(column.dtype):
         return column
     given = _given(column)
-    numbers = pd.to_numeric(given, errors="coerce")
+    numbers = _finite(given)
     if len(wrong := given[numbers.isna() & given.notna()]):
         raise ValueError(
-            f"column {column.name!r}: got {wrong.iloc[0]!r} in row {wrong.index[0] + 1}, expected "
-            f"numbers, as 3.5; leave the column out, {column.name}=None, or hand in a DataFrame "
-            "where they are, e.g. of pd.read_csv(path, sep=';', decimal=',')"
+            f"column {column.name!r}: got {wrong.iloc[0]!r:.80} in row {wrong.index[0] + 1}, "
+            f"expected numbers, as 3.5; leave the column out, {column.name}=None, or hand in a "
+            "DataFrame where they are, e.g. of pd.read_csv(path, sep=';', decimal=',')"
         )
     return numbers
 
@@ -321,10 +330,8 @@ def _times(column: pd.Series, date_format: str | None) -> pd.Series:
     if date_format is None:
         if pd.api.types.is_numeric_dtype(column.dtype):
             return column
-        if kind in ("integer", "floating", "mixed-integer-float", "decimal"):  # as in JSON lines
-            return pd.to_numeric(given)
-        if kind == "string":
-            numbers = pd.to_numeric(given, errors="coerce")
+        if kind in ("integer", "floating", "mixed-integer-float", "decimal", "string"):
+            numbers = _finite(given)
             if numbers.notna().equals(given.notna()):
                 return numbers
     if kind == "integer" or kind.startswith("mixed"):  # 20210403, or numbers among text
@@ -339,7 +346,7 @@ def _times(column: pd.Series, date_format: str | None) -> pd.Series:
     if len(wrong := given[dates.isna() & given.notna()]):
         expected = date_format or "all numbers, or all dates as 2021-04-03 18:30"
         raise ValueError(
-            f"column 'timestamp': got {wrong.iloc[0]!r} in row {wrong.index[0] + 1}, expected "
+            f"column 'timestamp': got {wrong.iloc[0]!r:.80} in row {wrong.index[0] + 1}, expected "
             f"{expected}; say how dates are written, e.g. date_format='%d/%m/%Y', or leave the "
             "column out, timestamp=None"
         )

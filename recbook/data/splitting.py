@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from recbook.checks import check_kind, check_seed, check_share
+from recbook.checks import check_kind, check_seed, check_shares
 from recbook.data.interactions import Interactions
-from recbook.data.lookup import find
+from recbook.data.lookup import check_alike, find
 from recbook.data.reading import check_frame
 from recbook.data.split import Split
 
@@ -152,17 +152,7 @@ def given_split(
         check_kind(name, part, pd.DataFrame, hint="read_interactions reads one from a file")
         check_frame(part)
     for column in ("user_id", "item_id"):
-        numbers = {
-            name: pd.api.types.is_integer(part[column].iloc[0]) for name, part in given.items()
-        }
-        if len(set(numbers.values())) > 1:
-            kinds = ", ".join(
-                f"{name} has {'numbers' if number else 'text'}" for name, number in numbers.items()
-            )
-            raise ValueError(
-                f"column {column!r}: {kinds}, expected the same in all parts; read all with "
-                "read_interactions(..., ids='text')"
-            )
+        check_alike(column, **{name: part[column] for name, part in given.items()})
     pairs = pd.concat([part[["user_id", "item_id"]] for part in given.values()])
     if twice := int(pairs.duplicated().sum()):
         user, item = pairs[pairs.duplicated()].iloc[0]
@@ -176,13 +166,7 @@ def given_split(
 
 def _split(rows: pd.DataFrame, test_size: float, val_size: float, rule: Rule) -> Split:
     """Take a share of the rows away for test, then one of the rest for validation, and encode."""
-    test_size = check_share("test_size", test_size)
-    val_size = check_share("val_size", val_size, zero=True)
-    if test_size + val_size >= 1:
-        raise ValueError(
-            f"got test_size={test_size} and val_size={val_size}, expected shares of all rows that "
-            "leave some to train on, e.g. test_size=0.2 and val_size=0.1"
-        )
+    test_size, val_size = check_shares(test_size=test_size, val_size=val_size)
     num_test = math.ceil(len(rows) * test_size)
     num_val = math.ceil((len(rows) - num_test) * val_size / (1 - test_size))
     if len(rows) - num_test - num_val < 1:

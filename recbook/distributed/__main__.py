@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
 
-from recbook.data import load_movielens_100k, to_implicit
+from recbook.data import load_movielens_100k
 from recbook.data.logs import named_columns
 from recbook.distributed.collecting import save_sharded
 from recbook.distributed.model import ShardedLightGCN
@@ -44,8 +45,9 @@ def parser() -> argparse.ArgumentParser:
         "--columns",
         default="",
         metavar="NAME=COLUMN,...",
-        help="where user_id, item_id, timestamp have names that are not found",
+        help="where user_id, item_id, rating, timestamp have names that are not found",
     )
+    log.add_argument("--min-rating", type=float, default=3, help="what counts as liked [3]")
     log.add_argument("--split", choices=["random", "time"], default="random")
     log.add_argument("--hold-out", type=float, default=0.1, help="share to measure with")
     train = top.add_argument_group("training; what is left out is as the loss wants it")
@@ -79,18 +81,21 @@ def main() -> None:
 
 def run(given: argparse.Namespace, device: torch.device) -> None:
     """What one process does; the first says what all have found."""
-    source = given.data or together(lambda: to_implicit(load_movielens_100k().ratings))
-    columns = named_columns(given.columns)
-    log = read_sharded(
-        source, split=given.split, hold_out=given.hold_out, seed=given.seed, **columns
-    )
+    source = given.data or together(lambda: load_movielens_100k().ratings)
+    columns: dict[str, Any] = named_columns(given.columns)
+    asked = {name: getattr(given, name) for name in ("split", "hold_out", "seed", "min_rating")}
+    log = read_sharded(source, **asked, **columns)
     train, held_out = sum(from_all(len(log.train))), sum(from_all(len(log.val)))
     if given.data:
         say(", ".join(f"{name} is {column!r}" for name, column in log.columns.items()))
+    below = (
+        f"{log.num_below:,} rated below {given.min_rating:g}, " if "rating" in log.columns else ""
+    )
     say(
         f"{log.num_rows:,} rows of {log.train.num_users:,} users and {log.train.num_items:,} "
-        f"items: {train:,} pairs to train on, {held_out:,} held out; left out: {log.num_twice:,} "
-        f"rows of a pair that was there, {log.num_dropped:,} held out that train cannot know"
+        f"items: {train:,} pairs to train on, {held_out:,} held out; left out: {below}"
+        f"{log.num_twice:,} rows of a pair that was there, {log.num_dropped:,} held out that train "
+        "cannot know"
     )
     cosine = given.loss == "softmax"
     model = ShardedLightGCN(

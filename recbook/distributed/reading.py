@@ -10,6 +10,7 @@ the same with any number of processes, and say nothing of how popular an item is
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -22,18 +23,20 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from recbook.checks import check_choice, check_path, check_seed, check_share
-from recbook.data import Interactions, find_columns, read_interactions
+from recbook.checks import check_choice, check_number, check_path, check_seed, check_share
+from recbook.data import Interactions, find_columns, read_interactions, read_log
 from recbook.data.formats import read_table
 from recbook.data.reading import check_frame
 from recbook.distributed.processes import (
     all_of,
     ask_owners,
     from_all,
+    processes_here,
     text_to_owners,
     to_owners,
     together,
 )
+from recbook.memory import check_memory
 
 __all__ = ["Log", "read_sharded"]
 
@@ -52,9 +55,10 @@ class Log:
             where they begin.
         item_ids: the same of items.
         num_rows: rows that were read, by all processes.
-        num_twice: those of them whose pair had been there before.
+        num_below: those of them that are rated below ``min_rating``.
+        num_twice: those of the others whose pair had been there before.
         num_dropped: held-out pairs, of all processes, that train has no user or no item of.
-        columns: what the log calls ``user_id``, ``item_id`` and, split by time, ``timestamp``.
+        columns: what the log calls the ids, ``rating`` and, split by time, ``timestamp``.
     """
 
     train: Interactions
@@ -62,6 +66,7 @@ class Log:
     user_ids: np.ndarray
     item_ids: np.ndarray
     num_rows: int
+    num_below: int
     num_twice: int
     num_dropped: int
     columns: dict[str, str]
@@ -73,6 +78,7 @@ def read_sharded(
     split: str = "random",
     hold_out: float = 0.1,
     seed: int = 0,
+    min_rating: float = 3,
     **columns: str,
 ) -> Log:
     """Read this process's part of a log, and number ids and hold rows out with the others.
@@ -85,17 +91,17 @@ def read_sharded(
             in the others.
         split: ``"random"`` holds out by a hash of the pair's ids, ``"time"`` what came after one
             moment, as :func:`recbook.data.global_time_split` does.
-        hold_out: the share of all pairs that is held out; from the first row of each pair.
+        hold_out: the share of all pairs that is held out; of each pair the first liked row counts.
         seed: another one holds out other pairs at random.
+        min_rating: the lowest rating that counts; every row does where the log has no ratings.
         **columns: as for :func:`recbook.data.find_columns`, which finds the others; all files of a
-            folder must have the same. Ratings are not looked at: each row counts.
+            folder must have the same.
 
     Raises:
         TypeError: on another source, or what is no number.
         FileNotFoundError: where nothing is there.
-        ValueError: on files that cannot be read, have no row, or not the columns or ids that are
-            expected; a split or a share that is none; and rows of which none is left to train on or
-            to be held out.
+        ValueError: on files that cannot be read, have no row, or other columns or ids; a split or a
+            share that is none; and rows of which none is left to train on or to be held out.
         ImportError: on Parquet without pyarrow.
     """
     if not isinstance(source, pd.DataFrame):
@@ -103,29 +109,32 @@ def read_sharded(
     check_choice("split", split, ["random", "time"])
     check_share("hold_out", hold_out)
     check_seed(seed)
+    check_number("min_rating", min_rating)
     needed = [*_IDS, "timestamp"] if split == "time" else [*_IDS]
-    rows, texts, found, num_rows = _read_shares(source, needed, columns)
+    read = partial(_read, needed, min_rating, columns)
+    rows, texts, found, num_rows, num_liked = _read_shares(source, needed, read)
+    if num_liked == 0:
+        raise ValueError(f"got min_rating={min_rating}, expected at most the highest rating")
     user, user_key, user_of = _different(rows[:, 0])
     item, item_key, item_of = _different(rows[:, 1])
     time = rows[:, 2].copy() if split == "time" else None
     del rows
     pair = user_of.astype(np.int64) * len(item) + item_of
+    order = np.lexsort((pair,) if time is None else (time, pair))
+    first = order[np.diff(pair[order], prepend=-1) > 0]
     if time is not None:
-        order = np.lexsort((time, pair))
-        first = order[np.diff(pair[order], prepend=-1) > 0]
         held = time[first] >= _moment(time[first], hold_out)
     else:
-        first = np.unique(pair, return_index=True)[1]
         drawn = user[user_of[first]] * np.uint64(2) + item[item_of[first]] + np.uint64(seed)
         held = _mixed(drawn.view(np.int64)) < hold_out * 2.0**64
-    del pair
+    del pair, order
     user_of, item_of = user_of[first], item_of[first]
     num_pairs, num_held = sum(from_all(len(first))), sum(from_all(int(held.sum())))
     if not 0 < num_held < num_pairs:
         raise ValueError(
-            f"got {num_rows:,} rows with {num_pairs:,} different pairs, of which {num_held:,} are "
-            "held out, expected some to train on and some to measure with; give more rows, or "
-            f"another share than hold_out={hold_out}"
+            f"got {num_rows:,} rows with {num_pairs:,} different pairs that count, of which "
+            f"{num_held:,} are held out, expected some to train on and some to measure with; give "
+            f"more rows, or another share than hold_out={hold_out}"
         )
     user_at, user_keys, num_users = _number(user, user_key, user_of[~held])
     item_at, item_keys, num_items = _number(item, item_key, item_of[~held])
@@ -138,22 +147,20 @@ def read_sharded(
             "user and the item, expected one that can be measured; give more rows, or hold out "
             f"{'a smaller share' if split == 'random' else 'at random'}"
         )
-    train, val = (
-        Interactions(at[0, part], at[1, part], num_users, num_items)
-        for part in (~torch.from_numpy(held), scored)
-    )
+    parts = ~torch.from_numpy(held), scored
+    train, val = (Interactions(at[0, x], at[1, x], num_users, num_items) for x in parts)
     user_ids, item_ids = (
         keys if text is None else np.array([text[key] for key in keys.tolist()], dtype=object)
         for text, keys in zip(texts, (user_keys, item_keys), strict=True)
     )
-    twice, dropped = num_rows - num_pairs, num_held - num_scored
-    return Log(train, val, user_ids, item_ids, num_rows, twice, dropped, found)
+    left_out = num_rows - num_liked, num_liked - num_pairs, num_held - num_scored
+    return Log(train, val, user_ids, item_ids, num_rows, *left_out, found)
 
 
 def _read_shares(
-    source: Path | pd.DataFrame, needed: list[str], columns: dict[str, str]
-) -> tuple[np.ndarray, list[dict[int, str] | None], dict[str, str], int]:
-    """The rows of this process's users: keys of both ids, and the time where it is asked for.
+    source: Path | pd.DataFrame, needed: list[str], read_piece: Callable[[Piece], _Read]
+) -> tuple[np.ndarray, list[dict[int, str] | None], dict[str, str], int, int]:
+    """The liked rows of this process's users: keys of both ids, and the time if it is asked for.
 
     Processes read a piece each, and send its rows to the users' owners, before they read the next.
     A whole number is its own key. That of a text is its hash; the text goes to the key's owner.
@@ -167,13 +174,11 @@ def _read_shares(
         )
     rows = [torch.zeros(0, len(needed), dtype=torch.long)]
     texts: tuple[dict[int, str], ...] = ({}, {})
-    kinds, num_rows = dict[str, set[tuple[str, str]]](), 0
+    kinds, num_rows, num_liked = dict[str, set[tuple[str, str]]](), 0, 0
     for piece in range(rank, -(-len(pieces) // world) * world, world):
         some = pieces[piece : piece + 1]
-        read = together(
-            partial(_read, some[0], needed, columns) if some else partial(_Read, needed)
-        )
-        num_rows += read.num_rows
+        read = together(partial(read_piece, some[0]) if some else partial(_Read, needed))
+        num_rows, num_liked = num_rows + read.num_rows, num_liked + read.num_liked
         rows.append(to_owners(read.rows, _owner(_mixed(read.rows[:, 0].numpy()))))
         for known, (keys, new) in zip(texts, read.texts, strict=True):
             owner = _owner(_mixed(keys.numpy()))
@@ -181,7 +186,11 @@ def _read_shares(
             together(partial(_learn, known, *arrived))
         for name, kind in read.kinds.items():
             kinds.setdefault(name, set()).add((kind, str(read.columns[name])))
-    for name in needed:
+    num_rows, num_liked = sum(from_all(num_rows)), sum(from_all(num_liked))
+    if num_rows == 0:
+        raise ValueError(f"got no rows in {source}, expected at least two; is it empty?")
+    told = dict[str, tuple[str, str]]()
+    for name in [*needed, "rating"]:
         found = sorted(set().union(*(each.get(name, set()) for each in all_of(kinds))))
         if len(found) > 1:
             raise ValueError(
@@ -189,16 +198,12 @@ def _read_shares(
                 f"and {found[1][0]} in {found[1][1]!r} in another, expected the same in all; write "
                 "them alike"
             )
-        kinds[name] = {*found}
-    num_rows = sum(from_all(num_rows))
-    if num_rows == 0:
-        raise ValueError(f"got no rows in {source}, expected at least two; is it empty?")
-    told = {name: min(kinds[name]) for name in needed}  # the only one
+        told[name] = found[0]
     known_texts = [
         known if told[name][0] == "text" else None for known, name in zip(texts, _IDS, strict=True)
     ]
-    found_columns = {name: column for name, (_, column) in told.items()}
-    return torch.cat(rows).numpy(), known_texts, found_columns, num_rows
+    found_columns = {name: column for name, (kind, column) in told.items() if kind != "nothing"}
+    return torch.cat(rows).numpy(), known_texts, found_columns, num_rows, num_liked
 
 
 def _pieces(source: Path | pd.DataFrame) -> list[Piece]:
@@ -217,8 +222,8 @@ def _pieces(source: Path | pd.DataFrame) -> list[Piece]:
             pieces.append((file, None))
             continue
         about = _parquet(file).metadata
-        groups = range(about.num_row_groups)
-        pieces += [(file, group) for group in groups if about.row_group(group).num_rows]
+        sizes = (about.row_group(n).num_rows for n in range(about.num_row_groups))
+        pieces += [(file, group) for group, size in enumerate(sizes) if size]
     return pieces
 
 
@@ -234,13 +239,15 @@ def _is_parquet(file: Path) -> bool:
         raise OSError(f"{file} cannot be read: {error.strerror}; may you read it?") from error
 
 
-def _parquet(file: Path) -> Any:
+def _parquet(file: str | Path, group: int | None = None, names: Sequence[str] = ()) -> Any:
+    """The file, or a table of these columns of a row group."""
     if not find_spec("pyarrow"):
         raise ImportError(f"{file} is a Parquet file, which pyarrow reads; pip install pyarrow")
     from pyarrow.parquet import ParquetFile  # type: ignore[import-untyped]
 
     try:
-        return ParquetFile(file)
+        opened = ParquetFile(file)
+        return opened if group is None else opened.read_row_group(group, names).to_pandas()
     except Exception as error:  # whatever pyarrow raises
         raise ValueError(
             f"{file}: got a Parquet file that cannot be read ({error}), expected a whole one; "
@@ -252,20 +259,21 @@ class _Read:
     """What a piece has; nothing where there is none for this process."""
 
     def __init__(self, needed: list[str]) -> None:
-        self.num_rows, self.kinds, self.columns = 0, dict[str, str](), dict[str, Any]()
+        self.num_rows = self.num_liked = 0
+        self.kinds, self.columns = dict[str, str](), dict[str, Any]()
         self.rows = torch.zeros(0, len(needed), dtype=torch.long)
         self.texts: list[tuple[Tensor, list[str]]] = [(self.rows[:, 0], []) for _ in _IDS]
 
 
-def _read(piece: Piece, needed: list[str], columns: dict[str, str]) -> _Read:
-    read, ids, file = _Read(needed), None, None
+def _read(needed: list[str], min_rating: float, columns: dict[str, str], piece: Piece) -> _Read:
+    read, ids, frame = _Read(needed), None, None
+    where, group = ("the table", None) if isinstance(piece, pd.DataFrame) else piece
     if isinstance(piece, pd.DataFrame):
-        where, frame = "the table", piece
-    elif piece[1] is None:
-        where, frame, ids = str(piece[0]), read_table(piece[0]), "text"
-    else:
-        where, file = str(piece[0]), _parquet(piece[0])
-    there = list(frame) if file is None else file.schema_arrow.names
+        frame = piece
+    elif group is None:
+        frame, ids = read_table(where), "text"
+    file: Any = _parquet(where) if frame is None else None
+    there = file.schema_arrow.names if frame is None else list(frame)
     try:
         found = find_columns(there, **columns)
     except ValueError as error:
@@ -275,24 +283,25 @@ def _read(piece: Piece, needed: list[str], columns: dict[str, str]) -> _Read:
             f"{where}: got the columns {there!r:.200}, none of which is the timestamp, expected "
             "one for a split by time; say which it is, timestamp=NAME"
         )
-    read.columns = {name: found[name] for name in needed}
-    names = list(read.columns.values())
+    rated = ["rating"] if "rating" in found else []
+    read.kinds["rating"] = "numbers" if rated else "nothing"
+    chosen = {name: found[name] for name in needed + rated}
+    names, read.columns = list(chosen.values()), {"rating": "rating"} | chosen
     if file is not None:
-        try:
-            frame = file.read_row_group(piece[1], names).to_pandas()
-        except Exception as error:  # whatever pyarrow raises
-            raise ValueError(
-                f"{where}: got a Parquet file whose row group {piece[1]} cannot be read ({error}), "
-                "expected a whole one; write it again"
-            ) from error
+        size = file.metadata.row_group(group).num_rows, len(names), 8
+        check_memory({"row group": size}, "write smaller ones", share=processes_here())
+    frame = _parquet(where, group, names) if frame is None else frame[names]
     read.num_rows = len(frame)
     try:
-        frame = read_interactions(frame[names], ids=ids, duplicates="first", **read.columns)
-        check_frame(frame, *needed[2:])
+        frame = read_interactions(read_log(frame, **chosen), ids=ids, duplicates="keep")
+        check_frame(frame, *needed[2:], *rated, again=True)
         keys = [_keys(frame[name], read) for name in needed]
     except (ValueError, TypeError) as error:
         raise ValueError(f"{where}: {error}") from error
-    read.rows = torch.from_numpy(np.stack(keys, axis=1))
+    liked = frame[frame["rating"] >= min_rating] if rated else frame
+    read.num_liked = len(liked)
+    first = liked.sort_values(needed[2:], kind="stable").drop_duplicates([*_IDS]).index
+    read.rows = torch.from_numpy(np.stack(keys, axis=1)[first])
     return read
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
-from torch import Tensor
 
 from recbook import checkpoint as checkpoints
 from recbook.data import Interactions
@@ -127,16 +127,12 @@ class Checkpoints:
                     f"{self.file(process)} has no epoch {epoch} of {processes} processes, as "
                     "others have: put it back, or delete all to start from the beginning"
                 )
-            for (name, table), (to, start, length) in (
-                (table, move) for table in tables.items() for move in moves
-            ):
+            for (name, table), (to, start, length) in product(tables.items(), moves):
                 table[to : to + length] = state[name][start : start + length]
-        with torch.no_grad():
-            self.model.weight.copy_(tables.pop("weight"))
-        groups = self.optimizer.state_dict()["param_groups"]
-        adam: dict[str, Tensor] = tables | {"step": state["step"]}
-        self.optimizer.load_state_dict({"state": {0: adam}, "param_groups": groups})
-        self.generator.set_state(state["generator"])
+        weight, adam = tables.pop("weight"), {0: tables | {"step": state["step"]}}
+        state["model"] = self.model.state_dict() | {"weight": weight}
+        state["optimizer"] = self.optimizer.state_dict() | {"state": adam}
+        checkpoints.restore(state, self.model, self.optimizer, self.generator)
         return state["rows"]
 
 
