@@ -144,7 +144,8 @@ def read_titles(source: Any) -> dict[str, str]:
     """What the items of a catalogue, or of a log that says it, are called, by their id as text.
 
     Args:
-        source: as for :func:`recbook.data.read_log`, with a column for the item and one for its title.
+        source: as for :func:`recbook.data.read_log`, with a column for the item and one for its
+            title.
 
     Raises:
         TypeError, ValueError, OSError, ImportError: as :func:`recbook.data.read_log`.
