@@ -116,6 +116,24 @@ def test_numbers_that_are_no_times_are_only_an_order() -> None:
     assert check_log(clicks(*[("a", str(n), n) for n in range(5)])).empty
 
 
+@pytest.mark.parametrize(
+    ("users", "message"),
+    [
+        (
+            [None, "", "-1"],
+            "got 3 rows of which none is without a fault .missing values., expected",
+        ),
+        (
+            [b"\xff", b"a", b"b"],
+            r"'user_id': got ids of .* \(bytes\), such as b'.xff', expected all",
+        ),
+    ],
+)
+def test_what_leaves_nothing_to_judge(users: list[object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_log(pd.DataFrame({"user_id": users, "item_id": ["x", "y", "z"]}))
+
+
 def test_a_fast_person_and_one_with_too_much_are_bots() -> None:
     people = [(f"p{u}", str(n + u), 1.7e9 + 3600 * n) for u in range(50) for n in range(10)]
     fast = [("fast", str(n), 1.7e9 + n) for n in range(600)]

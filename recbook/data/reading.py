@@ -334,6 +334,7 @@ def _times(column: pd.Series, date_format: str | None) -> pd.Series:
             numbers = _finite(given)
             if numbers.notna().equals(given.notna()):
                 return numbers
+            given = given.map(str, na_action="ignore")  # a number without an end
     if kind == "integer" or kind.startswith("mixed"):  # 20210403, or numbers among text
         given = given.map(str, na_action="ignore")
     try:
