@@ -6,7 +6,7 @@ import pytest
 from docutils import nodes
 from docutils.core import publish_doctree
 
-from tools.site_pages import leave_the_way_to_the_theme, set_numbers
+from tools.site_pages import leave_the_way_to_the_theme, set_numbers, set_prose
 
 pytestmark = pytest.mark.no_cover
 
@@ -27,6 +27,41 @@ def test_a_tables_numbers_have_a_minus(cell: str, shown: str) -> None:
     context = {"body": f"<table>{cell}</table>"}
     set_numbers(app, "", "", context, None)
     assert context["body"] == f"<table>{shown}</table>"
+
+
+def test_a_column_of_words_is_marked_with_its_head() -> None:
+    app: Any = None
+    table = (
+        '<table border="1" class="dataframe"><tr><th></th>{}<th>recall</th></tr>'
+        '<tr><th rowspan="2">MovieLens</th><th>0</th>{}<td>0.35 to NaN</td></tr>'
+        "<tr><th>1</th>{}<td>[0.1, 0.2]</td></tr></table>"
+    )
+    plain = "<th>verdict</th>", "<td>ahead</td>", "<td>7</td>"
+    marked = (
+        '<th class="words">verdict</th>',
+        '<td class="words">ahead</td>',
+        '<td class="words">7</td>',
+    )
+    context = {"body": table.format(*plain)}
+    set_numbers(app, "", "", context, None)
+    assert context["body"] == table.format(*marked)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        ("from -0.001 to *-.5*", "from −0.001 to −.5"),
+        ("a 95 % interval, 3-4, 2026-11-27", "a 95\u00a0% interval, 3-4, 2026-11-27"),
+        ("``--jobs -1``, ``5 % 2``", "--jobs -1, 5 % 2"),
+    ],
+)
+def test_a_sentences_numbers_have_a_minus_and_keep_their_per_cent(
+    sentence: str, shown: str
+) -> None:
+    app: Any = None
+    doctree = publish_doctree(sentence)
+    set_prose(app, doctree, "")
+    assert doctree.astext() == shown
 
 
 @pytest.mark.parametrize(
