@@ -495,7 +495,12 @@ const movieNight = (() => {
       joined,
       people,
       make("h3", {}, "Which films does each of you like?"),
-      make("p", {}, label("mn-search", "Search films by title, year or genre; the best known come first"), query),
+      make(
+        "p",
+        {},
+        label("mn-search", "Search films by title, year or genre; the best known come first"),
+        query,
+      ),
       make("div", { class: "mn-cards" }, found, ticked),
       make("h3", {}, "Predict"),
       make(
