@@ -16,6 +16,7 @@ pytestmark = pytest.mark.no_cover
     [
         ("<td>-0.0129</td>", "<td>−0.0129</td>"),
         ('<td class="x-1"><p>-.5 to -2e-05</p></td>', '<td class="x-1"><p>−.5 to −2e-05</p></td>'),
+        ("<td>11 of 20, [-0.1, 0.2]</td>", "<td>11\u00a0of\u00a020, [−0.1,\u00a00.2]</td>"),
         ("<td>0.35 ± 0.01</td>", "<td>0.35\u00a0±\u00a00.01</td>"),
         ("<td>2026-11-27, MovieLens-100K, 3-4</td>", "<td>2026-11-27, MovieLens-100K, 3-4</td>"),
         ("<td><code>--jobs -1</code></td>", "<td><code>--jobs -1</code></td>"),
@@ -34,7 +35,7 @@ def test_a_column_of_words_is_marked_with_its_head() -> None:
     table = (
         '<table border="1" class="dataframe"><tr><th></th>{}<th>recall</th></tr>'
         '<tr><th rowspan="2">MovieLens</th><th>0</th>{}<td>0.35 to NaN</td></tr>'
-        "<tr><th>1</th>{}<td>[0.1, 0.2]</td></tr></table>"
+        "<tr><th>1</th>{}<td>[0.1]</td></tr></table>"
     )
     plain = "<th>verdict</th>", "<td>ahead</td>", "<td>7</td>"
     marked = (
@@ -53,6 +54,7 @@ def test_a_column_of_words_is_marked_with_its_head() -> None:
         ("from -0.001 to *-.5*", "from −0.001 to −.5"),
         ("a 95 % interval, 3-4, 2026-11-27", "a 95\u00a0% interval, 3-4, 2026-11-27"),
         ("``--jobs -1``, ``5 % 2``", "--jobs -1, 5 % 2"),
+        ("chapter 3, `Chapter 11 <x>`__", "chapter\u00a03, Chapter\u00a011"),
     ],
 )
 def test_a_sentences_numbers_have_a_minus_and_keep_their_per_cent(

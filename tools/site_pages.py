@@ -14,7 +14,9 @@ ROW = re.compile(r"<tr.*?</tr>", re.DOTALL)
 CELL = re.compile(r"<td\b.*?</td>", re.DOTALL)
 HEAD_OR_CELL = re.compile(r"<(t[hd])>.*?</\1>", re.DOTALL)
 WORD = re.compile(r"(?<![A-Za-z])(?!NaN)[A-Za-z]{3}")
-PROSE = nodes.paragraph, nodes.emphasis, nodes.strong
+PROSE = {nodes.paragraph, nodes.emphasis, nodes.strong, nodes.inline, nodes.reference}
+TOGETHER = re.compile(r"(?<=\d) %|(?<=pter|gure) (?=\d)")  # 95 %, chapter 3, Figure 3.1
+TOGETHER_IN_A_CELL = re.compile(r" ± |(?<=\d) of (?=\d)|\[\S+, \S+\]")
 MINUS = re.compile(r"(?<![\w.-])-(?=\.?\d)")  # a number's, neither a date's nor a name's
 
 
@@ -33,8 +35,12 @@ def set_cell(cell: str) -> str:
     """A number has a minus instead of a hyphen, and stays on one line with its spread."""
     if "<code" in cell or "math" in cell:
         return cell
-    on_a_line = cell.replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
-    return MINUS.sub("\N{MINUS SIGN}", on_a_line)
+    return MINUS.sub("\N{MINUS SIGN}", TOGETHER_IN_A_CELL.sub(on_a_line, cell))
+
+
+def on_a_line(text: re.Match[str]) -> str:
+    """No line ends between its words."""
+    return text[0].replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def set_words(table: str) -> str:
@@ -53,12 +59,11 @@ def set_words(table: str) -> str:
 
 
 def set_prose(app: Sphinx, doctree: nodes.document, page: str) -> None:
-    """A number in a sentence has a minus instead of a hyphen, and keeps its per cent."""
+    """A number in a sentence has a minus instead of a hyphen, and stays with what it is of."""
     for text in list(doctree.findall(nodes.Text)):
-        if isinstance(text.parent, PROSE):
+        if type(text.parent) in PROSE:
             minus = MINUS.sub("\N{MINUS SIGN}", text)
-            set_ = re.sub(r"(?<=\d) (?=%)", "\N{NO-BREAK SPACE}", minus)
-            text.parent.replace(text, nodes.Text(set_))
+            text.parent.replace(text, nodes.Text(TOGETHER.sub(on_a_line, minus)))
 
 
 def leave_the_way_to_the_theme(app: Sphinx, doctree: nodes.document) -> None:
