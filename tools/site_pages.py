@@ -9,6 +9,7 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 
 Context = dict[str, Any]
+TITLE = re.compile(r"(?<=<h[12]>)recbook\.[\w.]+")
 TABLE = re.compile(r'<table border="1" class="dataframe">.*?</table>', re.DOTALL)
 ROW = re.compile(r"<tr.*?</tr>", re.DOTALL)
 CELL = re.compile(r"<td\b.*?</td>", re.DOTALL)
@@ -29,6 +30,13 @@ def set_numbers(app: Sphinx, page: str, template: str, context: Context, _: Any)
     """Numbers in tables, and the words among them."""
     body = CELL.sub(lambda cell: set_cell(cell[0]), context.get("body", ""))
     context["body"] = TABLE.sub(lambda table: set_words(table[0]), body)
+
+
+def let_names_break(app: Sphinx, page: str, template: str, context: Context, _: Any) -> None:
+    """A module's name that is a title is broken at its dots, where a phone is narrower."""
+    context["body"] = TITLE.sub(
+        lambda name: name[0].replace(".", ".<wbr>"), context.get("body", "")
+    )
 
 
 def set_cell(cell: str) -> str:
@@ -103,6 +111,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Before the cards are made, which show where a link is shared."""
     app.connect("html-page-context", load_what_is_seen)
     app.connect("html-page-context", set_numbers)
+    app.connect("html-page-context", let_names_break)
     app.connect("doctree-resolved", be_found_by_terms)
     app.connect("doctree-resolved", set_prose)
     app.connect("doctree-read", leave_the_way_to_the_theme)
