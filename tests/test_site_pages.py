@@ -6,7 +6,13 @@ import pytest
 from docutils import nodes
 from docutils.core import publish_doctree
 
-from tools.site_pages import leave_the_way_to_the_theme, set_numbers, set_prose
+from tools.site_pages import (
+    hold_formulas,
+    leave_the_way_to_the_theme,
+    let_names_break,
+    set_numbers,
+    set_prose,
+)
 
 pytestmark = pytest.mark.no_cover
 
@@ -64,6 +70,27 @@ def test_a_sentences_numbers_have_a_minus_and_keep_their_per_cent(
     doctree = publish_doctree(sentence)
     set_prose(app, doctree, "")
     assert doctree.astext() == shown
+
+
+def held(text: str) -> str:
+    return f'<span class="held">{text}</span>'
+
+
+X = '<span class="math notranslate nohighlight">\\(x\\)</span>'
+
+
+@pytest.mark.parametrize(
+    ("change", "body", "shown"),
+    [
+        (hold_formulas, f"by {X}, {X} and ({X})", f"by {held(X + ',')} {X} and {held(f'({X})')}"),
+        (let_names_break, "<h2>recbook.data.logs<a", "<h2>recbook.<wbr>data.<wbr>logs<a"),
+        (let_names_break, "<h2>Beyond recbook.data<a", "<h2>Beyond recbook.data<a"),
+    ],
+)
+def test_a_line_breaks_where_it_may(change: Any, body: str, shown: str) -> None:
+    context = {"body": body}
+    change(None, "", "", context, None)
+    assert context["body"] == shown
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,10 @@ from sphinx.application import Sphinx
 
 Context = dict[str, Any]
 TITLE = re.compile(r"(?<=<h[12]>)recbook\.[\w.]+")
+FORMULA = re.compile(
+    r"""\(?<span class="math notranslate nohighlight">[^<]{,60}</span>[,.;:)?]+"""
+    r"""|\(<span class="math notranslate nohighlight">[^<]{,60}</span>"""
+)
 TABLE = re.compile(r'<table border="1" class="dataframe">.*?</table>', re.DOTALL)
 ROW = re.compile(r"<tr.*?</tr>", re.DOTALL)
 CELL = re.compile(r"<td\b.*?</td>", re.DOTALL)
@@ -37,6 +41,11 @@ def let_names_break(app: Sphinx, page: str, template: str, context: Context, _: 
     context["body"] = TITLE.sub(
         lambda name: name[0].replace(".", ".<wbr>"), context.get("body", "")
     )
+
+
+def hold_formulas(app: Sphinx, page: str, template: str, context: Context, _: Any) -> None:
+    """No line begins with what ends a formula's phrase, nor ends with what opens it."""
+    context["body"] = FORMULA.sub(r'<span class="held">\g<0></span>', context.get("body", ""))
 
 
 def set_cell(cell: str) -> str:
@@ -112,6 +121,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("html-page-context", load_what_is_seen)
     app.connect("html-page-context", set_numbers)
     app.connect("html-page-context", let_names_break)
+    app.connect("html-page-context", hold_formulas)
     app.connect("doctree-resolved", be_found_by_terms)
     app.connect("doctree-resolved", set_prose)
     app.connect("doctree-read", leave_the_way_to_the_theme)
