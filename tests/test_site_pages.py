@@ -6,7 +6,13 @@ import pytest
 from docutils import nodes
 from docutils.core import publish_doctree
 
-from tools.site_pages import leave_the_way_to_the_theme, set_numbers
+from tools.site_pages import (
+    hold_formulas,
+    leave_the_way_to_the_theme,
+    let_names_break,
+    set_numbers,
+    set_prose,
+)
 
 pytestmark = pytest.mark.no_cover
 
@@ -16,6 +22,7 @@ pytestmark = pytest.mark.no_cover
     [
         ("<td>-0.0129</td>", "<td>−0.0129</td>"),
         ('<td class="x-1"><p>-.5 to -2e-05</p></td>', '<td class="x-1"><p>−.5 to −2e-05</p></td>'),
+        ("<td>11 of 20, [-0.1, 0.2]</td>", "<td>11\u00a0of\u00a020, [−0.1,\u00a00.2]</td>"),
         ("<td>0.35 ± 0.01</td>", "<td>0.35\u00a0±\u00a00.01</td>"),
         ("<td>2026-11-27, MovieLens-100K, 3-4</td>", "<td>2026-11-27, MovieLens-100K, 3-4</td>"),
         ("<td><code>--jobs -1</code></td>", "<td><code>--jobs -1</code></td>"),
@@ -27,6 +34,63 @@ def test_a_tables_numbers_have_a_minus(cell: str, shown: str) -> None:
     context = {"body": f"<table>{cell}</table>"}
     set_numbers(app, "", "", context, None)
     assert context["body"] == f"<table>{shown}</table>"
+
+
+def test_a_column_of_words_is_marked_with_its_head() -> None:
+    app: Any = None
+    table = (
+        '<table border="1" class="dataframe"><tr><th></th>{}<th>recall</th></tr>'
+        '<tr><th rowspan="2">MovieLens</th><th>0</th>{}<td>0.35 to NaN</td></tr>'
+        "<tr><th>1</th>{}<td>[0.1]</td></tr></table>"
+    )
+    plain = "<th>verdict</th>", "<td>ahead</td>", "<td>7</td>"
+    marked = (
+        '<th class="words">verdict</th>',
+        '<td class="words">ahead</td>',
+        '<td class="words">7</td>',
+    )
+    context = {"body": table.format(*plain)}
+    set_numbers(app, "", "", context, None)
+    assert context["body"] == table.format(*marked)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        ("from -0.001 to *-.5*", "from −0.001 to −.5"),
+        ("a 95 % interval, 3-4, 2026-11-27", "a 95\u00a0% interval, 3-4, 2026-11-27"),
+        ("``--jobs -1``, ``5 % 2``", "--jobs -1, 5 % 2"),
+        ("chapter 3, `Chapter 11 <x>`__", "chapter\u00a03, Chapter\u00a011"),
+    ],
+)
+def test_a_sentences_numbers_have_a_minus_and_keep_their_per_cent(
+    sentence: str, shown: str
+) -> None:
+    app: Any = None
+    doctree = publish_doctree(sentence)
+    set_prose(app, doctree, "")
+    assert doctree.astext() == shown
+
+
+def held(text: str) -> str:
+    return f'<span class="held">{text}</span>'
+
+
+X = '<span class="math notranslate nohighlight">\\(x\\)</span>'
+
+
+@pytest.mark.parametrize(
+    ("change", "body", "shown"),
+    [
+        (hold_formulas, f"by {X}, {X} and ({X})", f"by {held(X + ',')} {X} and {held(f'({X})')}"),
+        (let_names_break, "<h2>recbook.data.logs<a", "<h2>recbook.<wbr>data.<wbr>logs<a"),
+        (let_names_break, "<h2>Beyond recbook.data<a", "<h2>Beyond recbook.data<a"),
+    ],
+)
+def test_a_line_breaks_where_it_may(change: Any, body: str, shown: str) -> None:
+    context = {"body": body}
+    change(None, "", "", context, None)
+    assert context["body"] == shown
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A Sphinx extension: what neither the theme nor another extension does for a page."""
 
+import itertools
 import re
 from typing import Any
 
@@ -8,7 +9,19 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 
 Context = dict[str, Any]
+TITLE = re.compile(r"(?<=<h[12]>)recbook\.[\w.]+")
+FORMULA = re.compile(
+    r"""\(?<span class="math notranslate nohighlight">[^<]{,60}</span>[,.;:)?]+"""
+    r"""|\(<span class="math notranslate nohighlight">[^<]{,60}</span>"""
+)
+TABLE = re.compile(r'<table border="1" class="dataframe">.*?</table>', re.DOTALL)
+ROW = re.compile(r"<tr.*?</tr>", re.DOTALL)
 CELL = re.compile(r"<td\b.*?</td>", re.DOTALL)
+HEAD_OR_CELL = re.compile(r"<(t[hd])>.*?</\1>", re.DOTALL)
+WORD = re.compile(r"(?<![A-Za-z])(?!NaN)[A-Za-z]{3}")
+PROSE = {nodes.paragraph, nodes.emphasis, nodes.strong, nodes.inline, nodes.reference}
+TOGETHER = re.compile(r"(?<=\d) %|(?<=pter|gure) (?=\d)")  # 95 %, chapter 3, Figure 3.1
+TOGETHER_IN_A_CELL = re.compile(r" ± |(?<=\d) of (?=\d)|\[\S+, \S+\]")
 MINUS = re.compile(r"(?<![\w.-])-(?=\.?\d)")  # a number's, neither a date's nor a name's
 
 
@@ -18,16 +31,56 @@ def load_what_is_seen(app: Sphinx, page: str, template: str, context: Context, _
 
 
 def set_numbers(app: Sphinx, page: str, template: str, context: Context, _: Any) -> None:
-    """Numbers in tables."""
-    context["body"] = CELL.sub(lambda cell: set_cell(cell[0]), context.get("body", ""))
+    """Numbers in tables, and the words among them."""
+    body = CELL.sub(lambda cell: set_cell(cell[0]), context.get("body", ""))
+    context["body"] = TABLE.sub(lambda table: set_words(table[0]), body)
+
+
+def let_names_break(app: Sphinx, page: str, template: str, context: Context, _: Any) -> None:
+    """A module's name that is a title is broken at its dots, where a phone is narrower."""
+    context["body"] = TITLE.sub(
+        lambda name: name[0].replace(".", ".<wbr>"), context.get("body", "")
+    )
+
+
+def hold_formulas(app: Sphinx, page: str, template: str, context: Context, _: Any) -> None:
+    """No line begins with what ends a formula's phrase, nor ends with what opens it."""
+    context["body"] = FORMULA.sub(r'<span class="held">\g<0></span>', context.get("body", ""))
 
 
 def set_cell(cell: str) -> str:
     """A number has a minus instead of a hyphen, and stays on one line with its spread."""
     if "<code" in cell or "math" in cell:
         return cell
-    on_a_line = cell.replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
-    return MINUS.sub("\N{MINUS SIGN}", on_a_line)
+    return MINUS.sub("\N{MINUS SIGN}", TOGETHER_IN_A_CELL.sub(on_a_line, cell))
+
+
+def on_a_line(text: re.Match[str]) -> str:
+    """No line ends between its words."""
+    return text[0].replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def set_words(table: str) -> str:
+    """A column of pandas' that has words has a class of its own, its head included."""
+    cells = [row for row in map(CELL.findall, ROW.findall(table)) if row]
+    columns = list(zip(*cells, strict=True))
+    worded = {n for n, column in enumerate(columns) if any(map(WORD.search, column))}
+
+    def set_row(row: re.Match[str]) -> str:
+        place = itertools.count(len(columns) - len(HEAD_OR_CELL.findall(row[0])))
+        return HEAD_OR_CELL.sub(
+            lambda cell: cell[0].replace(">", ' class="words">', next(place) in worded), row[0]
+        )
+
+    return ROW.sub(set_row, table)
+
+
+def set_prose(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """A number in a sentence has a minus instead of a hyphen, and stays with what it is of."""
+    for text in list(doctree.findall(nodes.Text)):
+        if type(text.parent) in PROSE:
+            minus = MINUS.sub("\N{MINUS SIGN}", text)
+            text.parent.replace(text, nodes.Text(TOGETHER.sub(on_a_line, minus)))
 
 
 def leave_the_way_to_the_theme(app: Sphinx, doctree: nodes.document) -> None:
@@ -67,7 +120,10 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Before the cards are made, which show where a link is shared."""
     app.connect("html-page-context", load_what_is_seen)
     app.connect("html-page-context", set_numbers)
+    app.connect("html-page-context", let_names_break)
+    app.connect("html-page-context", hold_formulas)
     app.connect("doctree-resolved", be_found_by_terms)
+    app.connect("doctree-resolved", set_prose)
     app.connect("doctree-read", leave_the_way_to_the_theme)
     app.connect("html-page-context", begin_with_the_question, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

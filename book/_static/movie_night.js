@@ -246,6 +246,7 @@ const movieNight = (() => {
 
   const people = make("fieldset", { id: "mn-friends" });
   const name = make("input", { id: "mn-name", maxlength: 30, autocomplete: "off" });
+  const joined = make("p", { id: "mn-joined", role: "status" });
   const query = make("input", { id: "mn-search", type: "search", input: showFound });
   const counted = make("span", { role: "status" });
   const boxes = make("div");
@@ -291,7 +292,7 @@ const movieNight = (() => {
   function showFound() {
     const all = search(query.value);
     const many = all.length > FOUND ? `, here the first ${FOUND}` : "";
-    counted.textContent = `${all.length} film${all.length === 1 ? "" : "s"}${many}`;
+    counted.textContent = `${all.length.toLocaleString("en")} film${all.length === 1 ? "" : "s"}${many}`;
     boxes.replaceChildren(...all.slice(0, FOUND).map((film) => box(film, "found")));
   }
 
@@ -305,7 +306,7 @@ const movieNight = (() => {
     const rows = friends.map((friend, n) => {
       const id = `mn-friend-${n}`;
       const change = () => {
-        current = friend;
+        turnTo(friend);
         showFound();
         showTicked();
       };
@@ -313,7 +314,8 @@ const movieNight = (() => {
       input.checked = friend === current;
       const leave = () => {
         friends.splice(friends.indexOf(friend), 1);
-        if (friend === current) current = friends[0];
+        if (friend === current) turnTo(friends[0]);
+        joined.textContent = `${friend.name} has left.`;
         refresh();
         name.focus();
       };
@@ -322,6 +324,12 @@ const movieNight = (() => {
       return make("div", {}, input, make("label", { for: id }, friend.name), ...button);
     });
     people.replaceChildren(make("legend", {}, "Tick films for"), ...rows);
+  }
+
+  /** @param {Friend} friend who ticks films from here on, and searches anew */
+  function turnTo(friend) {
+    current = friend;
+    query.value = "";
   }
 
   function refresh() {
@@ -341,14 +349,14 @@ const movieNight = (() => {
         ? `There are ${FRIENDS} friends already: remove one first.`
         : friends.some((friend) => friend.name === text) && `There is a ${text} already.`;
     if (refused) {
-      said.textContent = refused;
+      joined.textContent = refused;
       return;
     }
-    current = { name: text, liked: new Set() };
+    turnTo({ name: text, liked: new Set() });
     friends.push(current);
     name.value = "";
     refresh();
-    said.textContent = `${text} is here. Tick films that ${text} likes.`;
+    joined.textContent = `${text} is here. Tick films that ${text} likes.`;
   }
 
   /**
@@ -484,9 +492,15 @@ const movieNight = (() => {
         name,
         make("button", {}, "Add"),
       ),
+      joined,
       people,
       make("h3", {}, "Which films does each of you like?"),
-      make("p", {}, label("mn-search", "Search films by title, year or genre; the best known come first"), query),
+      make(
+        "p",
+        {},
+        label("mn-search", "Search films by title, year or genre; the best known come first"),
+        query,
+      ),
       make("div", { class: "mn-cards" }, found, ticked),
       make("h3", {}, "Predict"),
       make(

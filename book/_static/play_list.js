@@ -71,7 +71,7 @@
     const grip = make("span", { class: "play-grip", pointerdown }, handle, name);
     const box = make("label", {}, hidden, " hidden");
     const film = { name, hidden: hidden.checked, line: make("li"), verdict };
-    film.line.append(grip, verdict, box, up, down);
+    film.line.append(make("span", { class: "play-named" }, grip, verdict), box, up, down);
     return film;
   }
 

@@ -23,6 +23,13 @@ SETTLED = """async () => {
     for (const picture of pictures) picture.loading = "eager";
     await Promise.all(pictures.map((picture) => picture.decode().catch(() => undefined)));
 }"""
+# What the page before or after is called stays on the screen, and a line of a chapter's code does.
+CUT = """[...document.querySelectorAll(".prev-next-area p")].filter(
+    (one) => one.getBoundingClientRect().right > innerWidth
+).map((one) => one.textContent)"""
+LONG = """[...document.querySelectorAll(".cell_input pre")].filter(
+    (one) => one.scrollWidth > one.clientWidth
+).map((one) => one.textContent)"""
 # One token of each colour is enough to look at, and ten rows of a table; a formula has its text's.
 THIN = """() => {
     const seen = new Set();
@@ -88,6 +95,8 @@ def test_a_page_is_whole(visit: Visit, loaded: set[str], name: str) -> None:
     for width in (PHONE, TABLET, DESK):
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= width, f"at {width}"
+        assert page.evaluate(CUT) == [], f"at {width}"
+    assert page.evaluate(LONG) == []
     page.evaluate(THIN)
     assert faults_for_some_readers(page) == [], "light, on a desk"
     page.evaluate("document.documentElement.dataset.theme = 'dark'")

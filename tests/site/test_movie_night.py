@@ -122,7 +122,7 @@ def test_by_keyboard_alone(page: Page) -> None:
     tab_to(page, "#mn-name")
     page.keyboard.type("Ann")
     page.keyboard.press("Enter")
-    assert said(page) == "Ann is here. Tick films that Ann likes."
+    assert page.inner_text("#mn-joined") == "Ann is here. Tick films that Ann likes."
     tab_to(page, "#mn-search")
     page.keyboard.type("horror 1979")
     tab_to(page, "#mn-found input")
@@ -156,6 +156,7 @@ def test_six_friends_find_a_film_by_phone(visit: Visit) -> None:
             page.locator("#mn-name").tap()
             page.keyboard.type(name)
             page.get_by_role("button", name="Add", exact=True).tap()
+            assert page.input_value("#mn-search") == ""  # who comes searches anew
         page.fill("#mn-search", genre)
         for n in range(3):
             page.locator("#mn-found label").nth(n).tap()
@@ -210,13 +211,13 @@ def test_wrong_input(page: Page, stored: Read) -> None:
     assert said(page).startswith("Tick a film.")
     page.fill("#mn-search", "   ")
     legend = page.locator("#mn-found legend")
-    assert legend.inner_text() == f"{stored.size} films, here the first 30"
+    assert legend.inner_text() == f"{stored.size:,} films, here the first 30"
     assert legend.bounding_box()["height"] < 30  # one line
     for name in ["", "You", *"BCDEF", "G"]:
         page.fill("#mn-name", name)
         page.locator("#mn-name").press("Enter")
         wanted = {"": "Give a name", "You": "There is a You", "G": "There are 6 friends"}
-        assert said(page).startswith(wanted.get(name, f"{name} is here"))
+        assert page.inner_text("#mn-joined").startswith(wanted.get(name, f"{name} is here"))
     assert page.locator("#mn-friends input").count() == 6
     for _ in range(5):
         page.locator("#mn-friends button").last.click()
