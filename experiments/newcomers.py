@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -49,9 +49,10 @@ from recbook.data import (
     weigh_rare,
 )
 from recbook.evaluation import RankingReport, evaluate
+from recbook.ledger import read_entry
 from recbook.models import Popularity
 from recbook.ranking import ScoreTable
-from recbook.stats import compare, compare_splits
+from recbook.stats import Comparison, compare_splits
 from recbook.tuning import Choice, Family, Range, Settings, closed_form, draw
 
 SHARE = 0.1  # of the items, and of the users
@@ -151,9 +152,23 @@ def newcomers_citeulike(runs: Runs, plan: Plan) -> dict[str, Any]:
     return on_data(runs, plan, "CiteULike", articles(plan))
 
 
-def on_data(runs: Runs, plan: Plan, data_name: str, data: Data) -> dict[str, Any]:
+def newcomers_citeulike_longer(runs: Runs, plan: Plan) -> dict[str, Any]:
+    """CiteULike-a: what its 50 steps chose, trained for 150, with and without citations."""
+    tuning = read_entry("newcomers_citeulike")["results"]["tuning"]["items"]
+    given = {}
+    for name in (TWO_TOWERS, LINKED):
+        settings = tuning[name]["chosen"][0]  # as on the other splits
+        del settings["validation_recall"]
+        given[name] = [settings | {"steps": plan.epochs(150)}]
+    data = replace(articles(plan), given=given)
+    return on_data(runs, plan, "CiteULike, longer", data, list(given))
+
+
+def on_data(
+    runs: Runs, plan: Plan, data_name: str, data: Data, families: Sequence[str] = tuple(FAMILIES)
+) -> dict[str, Any]:
     """One data set: all trials, what they choose for each task, and its figures on test."""
-    grids = {name: grid_of(plan, data, name) for name in FAMILIES}
+    grids = {name: grid_of(plan, data, name) for name in families}
     splits = range(data.num_splits)
 
     def key(name: str, split: int, what: str) -> str:
@@ -307,21 +322,27 @@ def pooled(reports: Sequence[RankingReport]) -> RankingReport:
 
 
 def against(reports: Mapping[str, Mapping[str, Sequence[RankingReport]]]) -> dict[str, Any]:
-    """The comparisons that were named in advance, each family with Holm's correction.
+    """The comparisons that were named in advance, over splits, each task with Holm's correction.
 
-    Of new items over splits, of which each has others; of new users over all users of all splits.
+    Each split has newcomers, training and choices of its own, so that its users are not enough.
     """
-    items = {
-        name: compare_splits(*([r.recall for r in reports["items"][one]] for one in pair), SHARE)
-        for name, pair in ASKED_OF_ITEMS.items()
-    }
+
+    def over(question: str, asked: Mapping[str, tuple[str, str]]) -> dict[str, Comparison]:
+        recall = {name: [r.recall for r in own] for name, own in reports[question].items()}
+        return {
+            name: compare_splits(recall[first], recall[second], SHARE)
+            for name, (first, second) in asked.items()
+            if {first, second} <= {*recall}
+        }
+
     users = {
-        f"{name}, {question}": compare(*(pooled(own[one]) for one in pair))
-        for question, own in reports.items()
+        f"{name}, {question}": one
+        for question in reports
         if question != "items"
-        for name, pair in ASKED_OF_USERS.items()
+        for name, one in over(question, ASKED_OF_USERS).items()
     }
-    return {"items": comparisons_to_json(items), "users": comparisons_to_json(users)}
+    found = {"items": over("items", ASKED_OF_ITEMS), "users": users}
+    return {task: comparisons_to_json(pairs) for task, pairs in found.items() if pairs}
 
 
 def counts(data: Data) -> dict[str, int]:
