@@ -1227,7 +1227,7 @@ IN_PROCESSES: dict[str, Entry] = {
     "save_sharded": entry(
         distributed.save_sharded,
         model=(lambda: sharded(), instance),
-        log=(lambda: distributed.read_sharded(frame()), instance),
+        log=(lambda: distributed.read_sharded(frame(), min_rating=1), instance),
         path=(value("model"), path),
     ),
     "Shard": entry(
