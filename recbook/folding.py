@@ -38,18 +38,19 @@ def fold_in(model: Foldable, liked: Interactions) -> Tensor:
 
     With :math:`x` a newcomer's row of ones for the :math:`n` items liked,
 
-    .. math:: \hat{y} &= x W \text{ (EASE, EDLAE, SLIM, ItemKNN, GFCF)} \\
+    .. math:: \hat{y} &= x W \text{ (EASE)} \\
               \hat{y} &= \tfrac1n \, x W \text{ (RP3beta)} \\
               \hat{y} &= x V V^\top \text{ (PureSVD)} \\
-              \hat{y}_i &= e^\top e_i \text{ with } e \propto \sum_{j : x_j = 1}
-              \frac{1}{\sqrt{d_j}} \sum_{k=0}^{K-1} e_j^{(k)} \text{ (LightGCN)}
+              \hat{y}_i &= e^\top e_i \text{ (LightGCN)}, \\
+              e &\propto \sum_{j : x_j = 1} \frac{1}{\sqrt{d_j}} \sum_{k=0}^{K-1} e_j^{(k)}
 
-    All but the last, and Popularity's counts, are what the model gives a user of train with the
-    same items. UserKNN sums over the newcomer's nearest in train, as a fit with this newcomer
-    besides would; a user of train with the same items is one of them. iALS solves for the newcomer
-    with the items held, which is half a sweep more than its users had. LightGCN's is approximate:
-    the newcomer has no layer 0, which would have to be trained. Its :math:`e` has length 1; without
-    ``cosine`` only the order of such scores means something.
+    and EDLAE, SLIM, ItemKNN and GFCF as EASE. All but LightGCN's, and Popularity's counts, are what
+    the model gives a user of train with the same items. UserKNN sums over the newcomer's nearest in
+    train, as a fit with this newcomer besides would; a user of train with the same items is one of
+    them. iALS solves for the newcomer with the items held, which is half a sweep more than its
+    users had. LightGCN's is approximate: the newcomer has no layer 0, which would have to be
+    trained. Its :math:`e` has length 1; without ``cosine`` only the order of such scores means
+    something.
 
     MatrixFactorization and NGCF have no such formula: what they know of a user are embeddings that
     gradient steps have found. :func:`recbook.updating.train_on` takes such steps for the first.
