@@ -19,9 +19,10 @@ unexport PYTHONDONTWRITEBYTECODE  # where it is set, each process would take tes
 # Two processes; one that is done takes over half of what the other has left.
 TWO := -n 2 --dist worksteal
 UNIT := $(TWO) --ignore=tests/site --ignore=tests/teaching
-# Two chapters at a time, the longest first, so that no core waits for the other at the end.
+# Three chapters at a time, since a kernel waits while its cell is compared, the longest first, so that
+# no core is without one at the end.
 LONG = $(foreach number,06 21 07 11 09 05 04 08 16 13 14 03 12 20 19 17,$(filter book/$(number)%,$(CHAPTERS)))
-COMPARE = -m pytest -v -n 2 --dist loadfile --no-loadscope-reorder -p tools.notebook_check --nbval $(LONG) $(filter-out $(LONG),$(CHAPTERS))
+COMPARE = -m pytest -v -n 3 --dist loadfile --no-loadscope-reorder -p tools.notebook_check --nbval $(LONG) $(filter-out $(LONG),$(CHAPTERS))
 SITE_TESTS = $(PY) -m pytest $(TWO) tests/site
 # tools.source_links is an extension of the site, wherever its configuration lies.
 BUILD := PYTHONPATH="$(CURDIR)" jupyter-book build . --all -W -n --keep-going
