@@ -24,7 +24,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 COLAB = Path(__file__).with_name("colab.txt")
-CHAPTERS_ADD = ["faiss-cpu", "fastapi", "uvicorn"]  # which some of them install for themselves
+CHAPTERS_ADD = ["faiss-cpu", "fastapi", "httptools", "uvicorn"]  # for themselves
 # Run after a chapter: recbook is the kernel's own, and what Colab ships is as it was.
 PROBE = """import sys, recbook
 from importlib.metadata import version
