@@ -114,7 +114,7 @@ def transpose(matrix: Tensor) -> Tensor:
             [5., 7.]])
     """
     check_csr("matrix", matrix)
-    if matrix.is_cuda or matrix.dtype not in (torch.float32, torch.float64):
+    if not matrix.is_cpu or matrix.dtype not in (torch.float32, torch.float64):
         return matrix.t().to_sparse_csr()
     parts = matrix.values().detach(), matrix.col_indices(), matrix.crow_indices()
     turned = csr_array(tuple(part.numpy() for part in parts), matrix.shape).tocsc()
