@@ -1222,6 +1222,7 @@ IN_PROCESSES: dict[str, Entry] = {
         hold_out=(value(0.3), share()),
         seed=(value(0), seed),
         min_rating=(value(3), number(-INF, 4)),
+        events=(value(None), optional(lambda: OTHERS | {"one": "view", "another": ["view"]})),
         user_id=(value("user_id"), choice),
     ),
     "save_sharded": entry(
@@ -1393,6 +1394,9 @@ EXEMPT = {
     "to_owners": "a step of read_sharded",
     "ask_owners": "a step of read_sharded",
     "text_to_owners": "a step of read_sharded",
+    "pieces_of": "a step of read_sharded",
+    "open_piece": "a step of read_sharded",
+    "Opened": "made by open_piece",
     "together": "a step of read_sharded",
     "all_of": "a step of read_sharded",
     "Log": "made by read_sharded, of what it has checked",

@@ -448,22 +448,41 @@ def test_the_command_on_a_file_of_ones_own(
 ) -> None:
     renamed = {"user_id": "reader", "item_id": "text", "timestamp": "at", "rating": "grade"}
     dated = pd.Timestamp("2026-01-01") + pd.to_timedelta(toy_log()["timestamp"], unit="D")
-    toy_log().assign(timestamp=dated).rename(columns=renamed).to_csv(tmp_path / "clicks.csv")
-    names = "--columns user_id=reader,item_id=text,rating=grade --min-rating 2.5".split()
+    kinds = {"what": np.where(np.arange(len(toy_log())) % 7, "read", "skipped")}
+    log = toy_log().assign(timestamp=dated, **kinds).rename(columns=renamed)
+    log.to_csv(tmp_path / "clicks.csv")
+    names = "--columns user_id=reader,item_id=text,rating=grade,event=what --events read".split()
+    names += ["--min-rating", "2.5"]
     names += "--split time --loss softmax".split()
     out = tmp_path / "clicks.safetensors"
     commanded(monkeypatch, "--data", tmp_path / "clicks.csv", *names, "--out", out)
     said = capsys.readouterr().out
     assert said.startswith(
-        "user_id is 'reader', item_id is 'text', timestamp is 'at', rating is 'grade'\n"
+        "user_id is 'reader', item_id is 'text', timestamp is 'at', rating is 'grade', "
+        "event is 'what'\n"
     )
-    assert re.search(r" left out: \d\d+ rated below 2\.5, [1-9]\d* rows of a pair that", said)
+    assert re.search(
+        r" left out: \d\d+ of other events, \d\d+ rated below 2\.5, [1-9]\d* rows of a pair that",
+        said,
+    )
     recall = re.search(r"recall@20 (0\.\d{4})", said)
+    assert "all kinds" not in said
     model, split = recbook.load(out)
     assert recall and float(recall[1]) == pytest.approx(
         evaluate(model, split.train, split.val).recall, abs=1e-4
     )
     assert len(split.recommend(model, "u0", k=3)) == 3
+
+
+def test_the_command_says_that_all_kinds_of_events_count(
+    started: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    GOOD.assign(action="view").to_csv(tmp_path / "clicks.csv")
+    commanded(monkeypatch, "--data", tmp_path / "clicks.csv", "--hold-out", 0.3)
+    assert "\nall kinds of 'action' count; --events names those" in capsys.readouterr().out
 
 
 def test_the_command_says_what_is_wrong(
@@ -551,6 +570,39 @@ def test_what_is_rated_low_is_left_out(
     assert read_sharded(commas, min_rating=4, **named).num_below == log.num_below
     if named:  # else a column of this name says nothing, and every row counts
         assert read_sharded(rated, min_rating=4).num_below == 0
+
+
+@pytest.mark.parametrize(("column", "named"), [("event", {}), ("what", {"event": "what"})])
+def test_some_kinds_of_events_count(
+    model: ShardedLightGCN, tmp_path: Path, column: str, named: dict[str, str]
+) -> None:
+    kinds = np.array(["buy", "view", "return"])
+    log = GOOD.assign(**{column: kinds[np.arange(54) % 9 // 3]})
+    log[log[column] != "view"].to_parquet(tmp_path / "a", row_group_size=7)
+    log[log[column] == "view"].to_parquet(tmp_path / "b")  # a piece of which no row counts
+    kept = read_sharded(tmp_path, events=["buy"], hold_out=0.3, **named)
+    assert (kept.num_rows, kept.num_other) == (54, 36)
+    assert kept.item_ids.max() <= 2 and kept.columns["event"] == column
+    assert len(kept.train) + len(kept.val) == 18 - kept.num_dropped
+    two = read_sharded(log, events=["buy", "view"], hold_out=0.3, **named)
+    assert two.num_other == 18 and {*two.item_ids} == {*range(6)}
+    assert read_sharded(log, hold_out=0.3).num_other == 0  # as long as nobody says which count
+    rated = log.assign(rating=np.where(log[column] == "buy", 4, np.nan))  # others have none
+    low = rated.assign(rating=rated["rating"].mask(rated["item_id"] == 0, 1))
+    assert read_sharded(low, events=["buy"], hold_out=0.3, **named).num_below == 6
+
+
+def test_bad_events(model: ShardedLightGCN) -> None:
+    log = GOOD.assign(event="view")
+    for source, events, message in (
+        (GOOD, ["view"], r"none of which is the event, expected one for events=\['view'\]"),
+        (log, ["buy"], r"got the event 'buy', expected some of \['view'\]"),
+        (log, [], "got no kind of event, expected at least one"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            read_sharded(source, events=events)
+    with pytest.raises(TypeError, match="got events='view'"):
+        read_sharded(log, events="view")
 
 
 def test_bad_files(model: ShardedLightGCN, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from recbook.checks import check_kind
 from recbook.data.formats import plain_name, read_table
 
-__all__ = ["find_columns", "named_columns", "read_log", "read_titles"]
+__all__ = ["check_events", "find_columns", "named_columns", "read_log", "read_titles"]
 
 #: Names that logs have for a column, without what writers differ in: case, spaces, underscores.
 _NAMES = {
@@ -182,14 +182,21 @@ def _meant(names: Sequence[Any], known: str) -> list[Any]:
     return [name for name in ranks if ranks[name] == best < len(order)]
 
 
+def check_events(events: Sequence[str], there: set[str]) -> None:
+    """Raise ValueError unless the log has all of these kinds of events, and there is one."""
+    if not events:
+        raise ValueError("got no kind of event, expected at least one; None counts all rows")
+    if unknown := [one for one in events if str(one) not in there]:
+        raise ValueError(
+            f"got the event {unknown[0]!r:.80}, expected some of {sorted(there)!r:.200}, which "
+            "the log has; where another column has them, say which, event=NAME"
+        )
+
+
 def _of_kinds(log: pd.DataFrame, events: Sequence[str]) -> pd.DataFrame:
     check_kind("events", events, (list, tuple), hint="e.g. ['purchase']")
     kind = log["event"].astype(str) if "event" in log else pd.Series(dtype=str)
-    if unknown := [one for one in events if str(one) not in set(kind)]:
-        raise ValueError(
-            f"got the event {unknown[0]!r:.80}, expected some of {sorted(set(kind))!r:.200}, which "
-            "the log has; where another column has them, say which, event=NAME"
-        )
+    check_events(events, {*kind})
     return log[kind.isin([*map(str, events)])].drop(columns="event").reset_index(drop=True)
 
 

@@ -45,8 +45,9 @@ def parser() -> argparse.ArgumentParser:
         "--columns",
         default="",
         metavar="NAME=COLUMN,...",
-        help="where user_id, item_id, rating, timestamp have names that are not found",
+        help="where user_id, item_id, rating, timestamp, event have names that are not found",
     )
+    log.add_argument("--events", metavar="KIND,...", help="kinds of events that count [all]")
     log.add_argument("--min-rating", type=float, default=3, help="what counts as liked [3]")
     log.add_argument("--split", choices=["random", "time"], default="random")
     log.add_argument("--hold-out", type=float, default=0.1, help="share to measure with")
@@ -84,16 +85,18 @@ def run(given: argparse.Namespace, device: torch.device) -> None:
     source = given.data or together(lambda: load_movielens_100k().ratings)
     columns: dict[str, Any] = named_columns(given.columns)
     asked = {name: getattr(given, name) for name in ("split", "hold_out", "seed", "min_rating")}
-    log = read_sharded(source, **asked, **columns)
+    events = given.events.split(",") if given.events else None
+    log = read_sharded(source, **asked, events=events, **columns)
     train, held_out = sum(from_all(len(log.train))), sum(from_all(len(log.val)))
     if given.data:
         say(", ".join(f"{name} is {column!r}" for name, column in log.columns.items()))
-    below = (
-        f"{log.num_below:,} rated below {given.min_rating:g}, " if "rating" in log.columns else ""
-    )
+    if "event" in log.columns and not events:
+        say(f"all kinds of {log.columns['event']!r} count; --events names those that do")
+    other = f"{log.num_other:,} of other events, " if events else ""
+    low = f"{log.num_below:,} rated below {given.min_rating:g}, " if "rating" in log.columns else ""
     say(
         f"{log.num_rows:,} rows of {log.train.num_users:,} users and {log.train.num_items:,} "
-        f"items: {train:,} pairs to train on, {held_out:,} held out; left out: {below}"
+        f"items: {train:,} pairs to train on, {held_out:,} held out; left out: {other}{low}"
         f"{log.num_twice:,} rows of a pair that was there, {log.num_dropped:,} held out that train "
         "cannot know"
     )

@@ -13,7 +13,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,25 +22,30 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from recbook.checks import check_choice, check_number, check_path, check_seed, check_share
+from recbook.checks import (
+    check_choice,
+    check_kind,
+    check_number,
+    check_path,
+    check_seed,
+    check_share,
+)
 from recbook.data import Interactions, find_columns, read_interactions, read_log
-from recbook.data.formats import read_table
+from recbook.data.logs import check_events
 from recbook.data.reading import check_frame
+from recbook.distributed.pieces import Piece, open_piece, pieces_of
 from recbook.distributed.processes import (
     all_of,
     ask_owners,
     from_all,
-    processes_here,
     text_to_owners,
     to_owners,
     together,
 )
-from recbook.memory import check_memory
 
 __all__ = ["Log", "read_sharded"]
 
 _IDS = ("user_id", "item_id")
-Piece = tuple[Path, int | None] | pd.DataFrame  # a file's row group, a file, or a table
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,10 +59,12 @@ class Log:
             where they begin.
         item_ids: the same of items.
         num_rows: rows that were read, by all processes.
-        num_below: those of them that are rated below ``min_rating``.
-        num_twice: those of the others whose pair had been there before.
+        num_other: those of them whose event is none of ``events``.
+        num_below: those of the others that are rated below ``min_rating``.
+        num_twice: those left whose pair had been there before.
         num_dropped: held-out pairs, of all processes, that train has no user or no item of.
-        columns: what the log calls the ids, ``rating`` and, split by time, ``timestamp``.
+        columns: what the log calls the ids, ``rating``, ``event`` and, split by time,
+            ``timestamp``.
     """
 
     train: Interactions
@@ -66,6 +72,7 @@ class Log:
     user_ids: np.ndarray
     item_ids: np.ndarray
     num_rows: int
+    num_other: int
     num_below: int
     num_twice: int
     num_dropped: int
@@ -79,6 +86,7 @@ def read_sharded(
     hold_out: float = 0.1,
     seed: int = 0,
     min_rating: float = 3,
+    events: Sequence[str] | None = None,
     **columns: str,
 ) -> Log:
     """Read this process's part of a log, and number ids and hold rows out with the others.
@@ -94,6 +102,7 @@ def read_sharded(
         hold_out: the share of all pairs that is held out; of each pair the first liked row counts.
         seed: another one holds out other pairs at random.
         min_rating: the lowest rating that counts; every row does where the log has no ratings.
+        events: the kinds of events that count, where a column has several; None counts all rows.
         **columns: as for :func:`recbook.data.find_columns`, which finds the others; all files of a
             folder must have the same.
 
@@ -111,8 +120,12 @@ def read_sharded(
     check_seed(seed)
     check_number("min_rating", min_rating)
     needed = [*_IDS, "timestamp"] if split == "time" else [*_IDS]
-    read = partial(_read, needed, min_rating, columns)
-    rows, texts, found, num_rows, num_liked = _read_shares(source, needed, read)
+    if events is not None:
+        check_kind("events", events, (list, tuple), hint="e.g. ['purchase']")
+    read = partial(_read, needed, min_rating, events, columns)
+    rows, texts, found, seen, (num_rows, num_meant, num_liked) = _read_shares(source, needed, read)
+    if events is not None:
+        check_events(events, seen)
     if num_liked == 0:
         raise ValueError(f"got min_rating={min_rating}, expected at most the highest rating")
     user, user_key, user_of = _different(rows[:, 0])
@@ -153,20 +166,30 @@ def read_sharded(
         keys if text is None else np.array([text[key] for key in keys.tolist()], dtype=object)
         for text, keys in zip(texts, (user_keys, item_keys), strict=True)
     )
-    left_out = num_rows - num_liked, num_liked - num_pairs, num_held - num_scored
-    return Log(train, val, user_ids, item_ids, num_rows, *left_out, found)
+    return Log(
+        train,
+        val,
+        user_ids,
+        item_ids,
+        num_rows,
+        num_other=num_rows - num_meant,
+        num_below=num_meant - num_liked,
+        num_twice=num_liked - num_pairs,
+        num_dropped=num_held - num_scored,
+        columns=found,
+    )
 
 
 def _read_shares(
     source: Path | pd.DataFrame, needed: list[str], read_piece: Callable[[Piece], _Read]
-) -> tuple[np.ndarray, list[dict[int, str] | None], dict[str, str], int, int]:
+) -> tuple[np.ndarray, list[dict[int, str] | None], dict[str, str], set[str], list[int]]:
     """The liked rows of this process's users: keys of both ids, and the time if it is asked for.
 
     Processes read a piece each, and send its rows to the users' owners, before they read the next.
     A whole number is its own key. That of a text is its hash; the text goes to the key's owner.
     """
     rank, world = dist.get_rank(), dist.get_world_size()
-    pieces = together(lambda: _pieces(source))
+    pieces = together(lambda: pieces_of(source))
     if len({*all_of(len(pieces))}) > 1:
         raise ValueError(
             f"got {source}, in which processes see different files, expected one folder that all "
@@ -174,11 +197,14 @@ def _read_shares(
         )
     rows = [torch.zeros(0, len(needed), dtype=torch.long)]
     texts: tuple[dict[int, str], ...] = ({}, {})
-    kinds, num_rows, num_liked = dict[str, set[tuple[str, str]]](), 0, 0
+    kinds, events = dict[str, set[tuple[str, str]]](), set[str]()
+    num_rows = num_meant = num_liked = 0
     for piece in range(rank, -(-len(pieces) // world) * world, world):
         some = pieces[piece : piece + 1]
         read = together(partial(read_piece, some[0]) if some else partial(_Read, needed))
-        num_rows, num_liked = num_rows + read.num_rows, num_liked + read.num_liked
+        num_rows, num_meant = num_rows + read.num_rows, num_meant + read.num_meant
+        num_liked += read.num_liked
+        events |= read.events
         rows.append(to_owners(read.rows, _owner(_mixed(read.rows[:, 0].numpy()))))
         for known, (keys, new) in zip(texts, read.texts, strict=True):
             owner = _owner(_mixed(keys.numpy()))
@@ -186,11 +212,11 @@ def _read_shares(
             together(partial(_learn, known, *arrived))
         for name, kind in read.kinds.items():
             kinds.setdefault(name, set()).add((kind, str(read.columns[name])))
-    num_rows, num_liked = sum(from_all(num_rows)), sum(from_all(num_liked))
-    if num_rows == 0:
+    numbers = [sum(from_all(number)) for number in (num_rows, num_meant, num_liked)]
+    if numbers[0] == 0:
         raise ValueError(f"got no rows in {source}, expected at least two; is it empty?")
     told = dict[str, tuple[str, str]]()
-    for name in [*needed, "rating"]:
+    for name in [*needed, "rating", "event"]:
         found = sorted(set().union(*(each.get(name, set()) for each in all_of(kinds))))
         if len(found) > 1:
             raise ValueError(
@@ -198,102 +224,68 @@ def _read_shares(
                 f"and {found[1][0]} in {found[1][1]!r} in another, expected the same in all; write "
                 "them alike"
             )
-        told[name] = found[0]
+        told[name] = found[0] if found else ("nothing", name)
     known_texts = [
         known if told[name][0] == "text" else None for known, name in zip(texts, _IDS, strict=True)
     ]
     found_columns = {name: column for name, (kind, column) in told.items() if kind != "nothing"}
-    return torch.cat(rows).numpy(), known_texts, found_columns, num_rows, num_liked
-
-
-def _pieces(source: Path | pd.DataFrame) -> list[Piece]:
-    """What is shared out."""
-    if isinstance(source, pd.DataFrame):
-        return [source]
-    files = [source]
-    if source.is_dir():
-        inside = (file for file in source.rglob("*") if file.is_file())
-        files = sorted(file for file in inside if file.name[0] not in "._")
-        if not files:
-            raise ValueError(f"got {source}, a folder without a file, expected a log in pieces")
-    pieces: list[Piece] = []
-    for file in files:
-        if not _is_parquet(file):
-            pieces.append((file, None))
-            continue
-        about = _parquet(file).metadata
-        sizes = (about.row_group(n).num_rows for n in range(about.num_row_groups))
-        pieces += [(file, group) for group, size in enumerate(sizes) if size]
-    return pieces
-
-
-def _is_parquet(file: Path) -> bool:
-    try:
-        with file.open("rb") as opened:
-            return opened.read(4) == b"PAR1"
-    except FileNotFoundError:
-        raise FileNotFoundError(
-            f"got {file}, which is not there, expected a file or a folder, seen from {Path.cwd()}"
-        ) from None
-    except OSError as error:
-        raise OSError(f"{file} cannot be read: {error.strerror}; may you read it?") from error
-
-
-def _parquet(file: str | Path, group: int | None = None, names: Sequence[str] = ()) -> Any:
-    """The file, or a table of these columns of a row group."""
-    if not find_spec("pyarrow"):
-        raise ImportError(f"{file} is a Parquet file, which pyarrow reads; pip install pyarrow")
-    from pyarrow.parquet import ParquetFile  # type: ignore[import-untyped]
-
-    try:
-        opened = ParquetFile(file)
-        return opened if group is None else opened.read_row_group(group, names).to_pandas()
-    except Exception as error:  # whatever pyarrow raises
-        raise ValueError(
-            f"{file}: got a Parquet file that cannot be read ({error}), expected a whole one; "
-            "write it again"
-        ) from error
+    return (
+        torch.cat(rows).numpy(),
+        known_texts,
+        found_columns,
+        set().union(*all_of(events)),
+        numbers,
+    )
 
 
 class _Read:
     """What a piece has; nothing where there is none for this process."""
 
     def __init__(self, needed: list[str]) -> None:
-        self.num_rows = self.num_liked = 0
+        self.num_rows = self.num_meant = self.num_liked = 0
+        self.events = set[str]()
         self.kinds, self.columns = dict[str, str](), dict[str, Any]()
         self.rows = torch.zeros(0, len(needed), dtype=torch.long)
         self.texts: list[tuple[Tensor, list[str]]] = [(self.rows[:, 0], []) for _ in _IDS]
 
 
-def _read(needed: list[str], min_rating: float, columns: dict[str, str], piece: Piece) -> _Read:
-    read, ids, frame = _Read(needed), None, None
-    where, group = ("the table", None) if isinstance(piece, pd.DataFrame) else piece
-    if isinstance(piece, pd.DataFrame):
-        frame = piece
-    elif group is None:
-        frame, ids = read_table(where), "text"
-    file: Any = _parquet(where) if frame is None else None
-    there = file.schema_arrow.names if frame is None else list(frame)
+def _read(
+    needed: list[str],
+    min_rating: float,
+    events: Sequence[str] | None,
+    columns: dict[str, str],
+    piece: Piece,
+) -> _Read:
+    read, opened = _Read(needed), open_piece(piece)
+    where = opened.where
     try:
-        found = find_columns(there, **columns)
+        found = find_columns(opened.names, **columns)
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
-    if "timestamp" in needed and "timestamp" not in found:
-        raise ValueError(
-            f"{where}: got the columns {there!r:.200}, none of which is the timestamp, expected "
-            "one for a split by time; say which it is, timestamp=NAME"
-        )
+    asked = [*needed, "event"] if events is not None else needed
+    for name, why in (("timestamp", "a split by time"), ("event", f"events={list(events or [])}")):
+        if name in asked and name not in found:
+            raise ValueError(
+                f"{where}: got the columns {opened.names!r:.200}, none of which is the {name}, "
+                f"expected one for {why}; say which it is, {name}=NAME"
+            )
     rated = ["rating"] if "rating" in found else []
     read.kinds["rating"] = "numbers" if rated else "nothing"
-    chosen = {name: found[name] for name in needed + rated}
-    names, read.columns = list(chosen.values()), {"rating": "rating"} | chosen
-    if file is not None:
-        size = file.metadata.row_group(group).num_rows, len(names), 8
-        check_memory({"row group": size}, "write smaller ones", share=processes_here())
-    frame = _parquet(where, group, names) if frame is None else frame[names]
+    if "event" in found:
+        read.kinds["event"] = "text"
+    chosen = {name: found[name] for name in asked + rated}
+    read.columns = {"rating": "rating"} | found
+    frame = opened.read(list(chosen.values()))
     read.num_rows = len(frame)
+    if events is not None:
+        kind = frame[chosen.pop("event")].astype(str)
+        read.events = {*kind}
+        frame = frame[kind.isin([*map(str, events)])]
+    read.num_meant = len(frame)
+    if events is not None and frame.empty:
+        return read
     try:
-        frame = read_interactions(read_log(frame, **chosen), ids=ids, duplicates="keep")
+        frame = read_interactions(read_log(frame, **chosen), ids=opened.ids, duplicates="keep")
         check_frame(frame, *needed[2:], *rated, again=True)
         keys = [_keys(frame[name], read) for name in needed]
     except (ValueError, TypeError) as error:
