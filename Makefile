@@ -178,5 +178,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(call check-python,$(PYTHON))
 	$(PYTHON) -m venv .venv
 	$(PY) -m pip install -c constraints.txt -e '.[book,serve,dev]'
+	@mkdir -p .venv/etc/ipython  # kernels warn, chapter by chapter, of an eavesdropper on this machine
+	@echo 'c.IPKernelApp.log_level = "ERROR"' > .venv/etc/ipython/ipython_kernel_config.py
 	env -u TQDM_DISABLE $(PY) -c 'from recbook.data import load_movielens_100k; print("MovieLens-100K is in", load_movielens_100k().folder)'
 	@touch $@
