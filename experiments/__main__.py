@@ -17,7 +17,7 @@ from experiments.baselines import baselines
 from experiments.citeulike import citeulike
 from experiments.factors import factors
 from experiments.gowalla import gowalla
-from experiments.newcomers import newcomers, newcomers_citeulike, newcomers_citeulike_longer
+from experiments.newcomers import newcomers, newcomers_citeulike
 from experiments.ngcf_parts import ngcf_parts
 from experiments.original import original
 from experiments.over_time import over_time
@@ -44,7 +44,6 @@ EXPERIMENTS: dict[str, Callable[[Runs, Plan], dict[str, Any]]] = {
     "gowalla": gowalla,
     "newcomers": newcomers,
     "newcomers_citeulike": newcomers_citeulike,
-    "newcomers_citeulike_longer": newcomers_citeulike_longer,
 }
 
 

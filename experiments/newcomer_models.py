@@ -128,11 +128,12 @@ def lightgcn(case: Case, **settings: Any) -> Fitted:
 
 REG = Range(0.3, 300)
 SAGE: Space = {
-    "temperature": Range(0.08, 0.4),
-    "lr": Range(0.003, 0.03),
-    "reg": Range(0.03, 3),
-    "hidden": [0.2, 0.4, 0.6],
+    "steps": Range(50, 1600, whole=True),
     "table": [True, False],
+    "lr": Range(0.003, 0.03),
+    "temperature": Range(0.08, 0.4),
+    "hidden": [0.2, 0.4, 0.6],
+    "reg": Range(0.03, 3),
 }
 IALS_SPACE: Space = {
     "reg": REG,

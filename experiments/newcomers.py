@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -49,13 +49,13 @@ from recbook.data import (
     weigh_rare,
 )
 from recbook.evaluation import RankingReport, evaluate
-from recbook.ledger import read_entry
 from recbook.models import Popularity
 from recbook.ranking import ScoreTable
 from recbook.stats import Comparison, compare_splits
 from recbook.tuning import Choice, Family, Range, Settings, closed_form, draw
 
 SHARE = 0.1  # of the items, and of the users
+TRIALS = 8
 NAMED = (0, 1, 2, 3, 5, 10, 20)  # how many items a new user names
 TASKS = ("items", "users")
 
@@ -69,6 +69,7 @@ ASKED_OF_ITEMS = {
         (MAPPED_LINKS, MAPPED),
         (TWO_TOWERS, MAPPED),
         (LINKED, MAPPED),
+        (MAPPED_LINKS, LINKED),
         (MAPPED, "Neighbours by features"),
     )
 }
@@ -78,15 +79,19 @@ ASKED_OF_USERS = {
 }
 
 
+def splits_of(plan: Plan) -> list[int]:
+    """The seeds after the first five, on which this experiment was built."""
+    return [5 + seed for seed in plan.seeds]
+
+
 @dataclass(frozen=True)
 class Data:
     """A data set: its pairs, how a split's features and links are made, and its budget."""
 
     pairs: pd.DataFrame
     describe: Callable[..., tuple[csr_array, csr_array | None, csr_array]]
-    trials: int
+    splits: Sequence[int]
     fixed: Settings  # of GraphSAGE
-    num_splits: int
     given: Mapping[str, Sequence[Settings]]  # by family what is tried in place of a draw
     most: int  # items that a new user can name
 
@@ -110,9 +115,8 @@ def movielens(plan: Plan) -> Data:
         return items, users, csr_array(cosine * (cosine >= lowest))
 
     pairs = to_implicit(ml.ratings)
-    number = len(plan.seeds)
-    fixed = {"steps": plan.epochs(60), "num_candidates": 600}
-    return Data(pairs, describe, 8, fixed, number, {}, plan.most_named)
+    fixed = {"num_candidates": 600}
+    return Data(pairs, describe, splits_of(plan), fixed, {}, plan.most_named)
 
 
 def articles(plan: Plan) -> Data:
@@ -129,14 +133,13 @@ def articles(plan: Plan) -> Data:
     lightgcn = {"temperature": 0.14, "reg": 0.97, "lr": 0.037, "num_layers": 1, "epochs": 55}
     smaller = {"alpha0": Range(0.004, 0.04), "ials_reg": Range(0.001, 0.01)}  # as there
     smaller |= {"embedding_dim": [64, 128]}
-    ials_grid = draw(IALS_SPACE | smaller, 6)
+    ials_grid = draw(IALS_SPACE | smaller, TRIALS)
     given = dict.fromkeys([MAPPED, MAPPED_LINKS], ials_grid)
     return Data(
         plan.load_citeulike(),
         describe,
-        trials=6,
-        fixed={"steps": plan.epochs(50), "num_candidates": 500},
-        num_splits=min(3, len(plan.seeds)),
+        splits=splits_of(plan),
+        fixed={"num_candidates": 500},
         given=given | {"LightGCN, fold-in": [lightgcn | {"embedding_dim": 64}]},
         most=plan.most_named,
     )
@@ -148,28 +151,14 @@ def newcomers(runs: Runs, plan: Plan) -> dict[str, Any]:
 
 
 def newcomers_citeulike(runs: Runs, plan: Plan) -> dict[str, Any]:
-    """CiteULike-a, three splits, likewise."""
+    """CiteULike-a, five splits, likewise."""
     return on_data(runs, plan, "CiteULike", articles(plan))
 
 
-def newcomers_citeulike_longer(runs: Runs, plan: Plan) -> dict[str, Any]:
-    """CiteULike-a: what its 50 steps chose, trained for 50, 150 or 400, as validation prefers."""
-    tuning = read_entry("newcomers_citeulike")["results"]["tuning"]["items"]
-    given = {}
-    for name in (TWO_TOWERS, LINKED):
-        settings = tuning[name]["chosen"][0]  # as on the other splits
-        del settings["validation_recall"]
-        given[name] = [settings | {"steps": times * settings["steps"]} for times in (1, 3, 8)]
-    data = replace(articles(plan), given=given)
-    return on_data(runs, plan, "CiteULike, longer", data, list(given))
-
-
-def on_data(
-    runs: Runs, plan: Plan, data_name: str, data: Data, families: Sequence[str] = tuple(FAMILIES)
-) -> dict[str, Any]:
+def on_data(runs: Runs, plan: Plan, data_name: str, data: Data) -> dict[str, Any]:
     """One data set: all trials, what they choose for each task, and its figures on test."""
-    grids = {name: grid_of(plan, data, name) for name in families}
-    splits = range(data.num_splits)
+    grids = {name: grid_of(plan, data, name) for name in FAMILIES}
+    splits = data.splits
 
     def key(name: str, split: int, what: str) -> str:
         return f"{data_name}, {name}, split {split}, {what}"
@@ -209,7 +198,7 @@ def on_data(
                 own.append(report_from_json(report))
 
     def chosen(task: str, name: str) -> dict[str, Any]:
-        rows = trials[name, 0]
+        rows = trials[name, splits[0]]
         return {
             "chosen": [
                 choice_to_json(
@@ -226,7 +215,11 @@ def on_data(
     return {
         "counts": counts(data),
         "tuning": {
-            task: {name: chosen(task, name) for of, name, split in best if of == task and not split}
+            task: {
+                name: chosen(task, name)
+                for of, name, split in best
+                if of == task and split == splits[0]
+            }
             for task in TASKS
         },
         **{
@@ -243,7 +236,7 @@ def on_data(
 def grid_of(plan: Plan, data: Data, name: str) -> list[Settings]:
     """The settings that are tried: as many for each family."""
     _, space = FAMILIES[name]
-    grid = data.given.get(name) or draw(space, data.trials)
+    grid = data.given.get(name) or draw(space, TRIALS)
     fewer = plan.shrunk(Family(closed_form(Popularity), grid)).grid
     fixed = data.fixed if "hidden" in space else {}
     return [fixed | {key: one[key] for key in grid[0]} for one in fewer]
@@ -347,7 +340,7 @@ def against(reports: Mapping[str, Mapping[str, Sequence[RankingReport]]]) -> dic
 
 def counts(data: Data) -> dict[str, int]:
     """How much there is on the first split."""
-    case = case_of(data, 0, val=False)
+    case = case_of(data, data.splits[0], val=False)
     _, target = named_items(case.newcomers.users, 0, case.most)
     return {
         "train": len(case.train),

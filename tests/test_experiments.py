@@ -31,7 +31,7 @@ pytestmark = pytest.mark.no_cover
 # on a graph as small as this, many films are equally popular
 TIES = pytest.mark.filterwarnings("ignore:.*users a target item scores:UserWarning")
 SMALL = dict.fromkeys(["embedding_dim", "latent_dim", "num_frequencies"], 4)
-SMALL |= {"num_neighbors": 5}
+SMALL |= {"num_neighbors": 5, "steps": 2}
 ENTRIES = [file.stem for file in ledger.FOLDER.glob("*.json")]
 
 

@@ -27,7 +27,6 @@ TITLES = {  # of the ledger's entries, in the order of the page
     "search_recent": "Recent families, searched alike",
     "newcomers": "Newcomers on MovieLens-100K",
     "newcomers_citeulike": "Newcomers on CiteULike-a",
-    "newcomers_citeulike_longer": "Newcomers on CiteULike-a, trained for longer",
     "citeulike": "CiteULike-a",
     "gowalla": "Gowalla",
 }

@@ -191,7 +191,10 @@ class GraphSAGE(BaseRecommender):
         inputs = _features(users, self.num_users), _features(items, self.num_items), links
         generator = torch.Generator().manual_seed(self.seed)
         self.weights = self._first_weights(generator)
-        optimizer = torch.optim.Adam(self.weights.values(), lr=self.lr)
+        decay = self.reg / self.num_items  # the gradient of half the squared length
+        optimizer = torch.optim.Adam(
+            self.weights.values(), lr=self.lr, weight_decay=decay, fused=True
+        )
         for step in progress(range(self.steps), "step", delay=2):
             optimizer.zero_grad()
             loss = self._loss(train, inputs, generator)
@@ -228,9 +231,7 @@ class GraphSAGE(BaseRecommender):
         asked = place[of_item] >= 0
         pairs = of_user[asked], place[of_item[asked]]
         score = F.normalize(user), F.normalize(item[candidates])
-        length = torch.stack([weight.square().sum() for weight in self.weights.values()]).sum()
-        loss = softmax_loss_in_blocks(*score, pairs, self.temperature)
-        return loss + self.reg / (2 * train.num_items) * length
+        return softmax_loss_in_blocks(*score, pairs, self.temperature)
 
     def _first_weights(self, generator: torch.Generator) -> dict[str, Tensor]:
         """All parameters, drawn in doubles so that they are the same on every CPU."""
@@ -260,7 +261,9 @@ class GraphSAGE(BaseRecommender):
         """All layers on a graph of ``pairs``; items that are ``known`` have rows of the table."""
         size = len(user_x), len(item_x)
         of_user = mean_of_neighbors(*pairs, size)
-        of_item = mean_of_neighbors(pairs[1], pairs[0], size[::-1])
+        of_item = None  # which takes a sort of all pairs
+        if self.people and self.num_layers:
+            of_item = mean_of_neighbors(pairs[1], pairs[0], size[::-1])
         named, item = (self._known_of(name, item_x, known) for name in ("named", "item"))
         layers = [(self._first_of_users(user_x, of_user, named), item)]
         for k in range(self.num_layers):
