@@ -129,9 +129,7 @@ def articles(plan: Plan) -> Data:
         tags = weigh_rare(known.tags[item_ids], least=min(10, len(item_ids) // 50))
         return tags, None, csr_array(known.citations[item_ids][:, item_ids])
 
-    # LightGCN's is what its six trials of `experiments citeulike` chose, half as wide.
-    lightgcn = {"temperature": 0.14, "reg": 0.97, "lr": 0.037, "num_layers": 1, "epochs": 55}
-    smaller = {"alpha0": Range(0.004, 0.04), "ials_reg": Range(0.001, 0.01)}  # as there
+    smaller = {"alpha0": Range(0.004, 0.04), "ials_reg": Range(0.001, 0.01)}  # as in citeulike.py
     smaller |= {"embedding_dim": [64, 128]}
     ials_grid = draw(IALS_SPACE | smaller, TRIALS)
     given = dict.fromkeys([MAPPED, MAPPED_LINKS], ials_grid)
@@ -140,7 +138,7 @@ def articles(plan: Plan) -> Data:
         describe,
         splits=splits_of(plan),
         fixed={"num_candidates": 500},
-        given=given | {"LightGCN, fold-in": [lightgcn | {"embedding_dim": 64}]},
+        given=given,
         most=plan.most_named,
     )
 
