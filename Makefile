@@ -53,7 +53,7 @@ ifndef BESIDE
 .NOTPARALLEL:
 endif
 .DELETE_ON_ERROR:
-.PHONY: help book test lint unit notebooks colab execute render pdf site-test bench results release slides address format constraints clean computations \
+.PHONY: help book test lint unit notebooks colab execute render pdf epub site-test bench results release slides address format constraints clean computations \
 	assign grade teaching-test test-oldest test-newest colab-versions coverage mutants
 
 help:  ## list what can be made
@@ -121,6 +121,10 @@ render: $(STAMP)  ## render the committed outputs [PUBLIC=1: movie night without
 pdf: render  ## print the whole book by Chromium, and check its contents, links and fonts
 	$(need-chromium)
 	$(PY) -m tools.pdf _build/html _build/recommending_with_graphs.pdf
+
+epub: render  ## write the whole book as an EPUB, by pandoc
+	@command -v pandoc > /dev/null || { echo "there is no pandoc: apt-get install pandoc"; exit 1; }
+	$(PY) -m tools.epub _build/html _build/recommending_with_graphs.epub
 
 site-test: render  ## open every rendered page in Chromium, and drive those that move
 	$(need-chromium)

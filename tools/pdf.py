@@ -79,6 +79,14 @@ def pages(toc: dict[str, Any]) -> Iterator[str]:
         yield from pages(entry)
 
 
+def whole_book() -> tuple[list[str], dict[str, Any]]:
+    """All pages of the book, in order, and its configuration."""
+    config, toc = (
+        yaml.safe_load((ROOT / f"_{name}.yml").read_text()) for name in ("config", "toc")
+    )
+    return [toc["root"], *pages(toc)], config
+
+
 def bind(site: Path, names: list[str], config: dict[str, Any]) -> tuple[str, list[Heading]]:
     """All articles in one document; what is not among them is linked where it is published."""
     address = config["sphinx"]["config"]["html_baseurl"]
@@ -219,10 +227,7 @@ def print_book(
 
 
 if __name__ == "__main__":
-    config, toc = (
-        yaml.safe_load((ROOT / f"_{name}.yml").read_text()) for name in ("config", "toc")
-    )
-    names = [toc["root"], *pages(toc)]
+    names, config = whole_book()
     with chromium() as browser:
         wrong = print_book(browser, Path(sys.argv[1]), names, config, Path(sys.argv[2]))
     print("\n".join(wrong) or f"The book is printed: {sys.argv[2]}.")
