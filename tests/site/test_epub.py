@@ -14,7 +14,7 @@ from tests.site.test_pdf import CONFIG
 from tools.epub import write_epub
 from tools.pdf import bind
 
-# With numbered formulas, matrices, cases, large brackets, pictures, drawings and links to each other.
+# With numbered formulas, matrices, large brackets, pictures, drawings and links to each other.
 PAGES = ["book/02_ranking", "book/15_measures_that_mislead", "book/16_lightgcn_as_a_filter"]
 PAGES += ["book/notation", "book/intro"]
 
