@@ -104,6 +104,7 @@ split = Split(pairs, val=Interactions.from_pairs([0], [2], 3, 3))
 train(LightGCN(3, 3, embedding_dim=4), split, epochs=3, batch_size=4, k=2)
 """
     env = {"PYTHONPATH": str(Path(recbook.__file__).parents[1])}
+    env["PYTHONWARNINGS"] = "ignore"  # PyG has some of its own with newer versions
     done = subprocess.run(
         [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
     )

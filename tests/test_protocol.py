@@ -164,7 +164,10 @@ def test_what_is_no_http_is_told_so(sent: bytes, stranger: socket.socket) -> Non
 
 def test_nobody_is_led_to_another_protocol(stranger: socket.socket) -> None:
     stranger.sendall(GET + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
-    assert stranger.recv(2**16).startswith(b"HTTP/1.1 200")
+    said = b""
+    while not said.endswith(b"}"):  # its body may come by itself
+        said += stranger.recv(2**16)
+    assert said.startswith(b"HTTP/1.1 200")
     stranger.sendall(GET + b"Connection: close\r\n\r\n")
     assert heard(stranger).startswith("HTTP/1.1 200")
 
