@@ -131,14 +131,12 @@ def articles(plan: Plan) -> Data:
 
     smaller = {"alpha0": Range(0.004, 0.04), "ials_reg": Range(0.001, 0.01)}  # as in citeulike.py
     smaller |= {"embedding_dim": [64, 128]}
-    ials_grid = draw(IALS_SPACE | smaller, TRIALS)
-    given = dict.fromkeys([MAPPED, MAPPED_LINKS], ials_grid)
     return Data(
         plan.load_citeulike(),
         describe,
         splits=splits_of(plan),
         fixed={"num_candidates": 500},
-        given=given,
+        given=dict.fromkeys([MAPPED, MAPPED_LINKS], draw(IALS_SPACE | smaller, TRIALS)),
         most=plan.most_named,
     )
 

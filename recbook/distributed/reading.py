@@ -110,7 +110,8 @@ def read_sharded(
         TypeError: on another source, or what is no number.
         FileNotFoundError: where nothing is there.
         ValueError: on files that cannot be read, have no row, or other columns or ids; a split or a
-            share that is none; and rows of which none is left to train on or to be held out.
+            share that is none; events that no row has; and rows of which none is left to train on
+            or to be held out.
         ImportError: on Parquet without pyarrow.
     """
     if not isinstance(source, pd.DataFrame):
@@ -185,6 +186,9 @@ def _read_shares(
 ) -> tuple[np.ndarray, list[dict[int, str] | None], dict[str, str], set[str], list[int]]:
     """The liked rows of this process's users: keys of both ids, and the time if it is asked for.
 
+    Then the texts of the ids that it owns and, of all processes, the columns, the kinds of events,
+    and how many rows there are, are of events that count, and are liked.
+
     Processes read a piece each, and send its rows to the users' owners, before they read the next.
     A whole number is its own key. That of a text is its hash; the text goes to the key's owner.
     """
@@ -229,13 +233,8 @@ def _read_shares(
         known if told[name][0] == "text" else None for known, name in zip(texts, _IDS, strict=True)
     ]
     found_columns = {name: column for name, (kind, column) in told.items() if kind != "nothing"}
-    return (
-        torch.cat(rows).numpy(),
-        known_texts,
-        found_columns,
-        set().union(*all_of(events)),
-        numbers,
-    )
+    all_events = set().union(*all_of(events))
+    return torch.cat(rows).numpy(), known_texts, found_columns, all_events, numbers
 
 
 class _Read:

@@ -261,8 +261,8 @@ class GraphSAGE(BaseRecommender):
         """All layers on a graph of ``pairs``; items that are ``known`` have rows of the table."""
         size = len(user_x), len(item_x)
         of_user = mean_of_neighbors(*pairs, size)
-        of_item = None  # which takes a sort of all pairs
-        if self.people and self.num_layers:
+        of_item = None
+        if self.people and self.num_layers:  # else a sort of all pairs for nothing
             of_item = mean_of_neighbors(pairs[1], pairs[0], size[::-1])
         named, item = (self._known_of(name, item_x, known) for name in ("named", "item"))
         layers = [(self._first_of_users(user_x, of_user, named), item)]
