@@ -264,7 +264,7 @@ const movieNight = (() => {
   const models = { svd: "PureSVD", ease: "EASE's neighbours" };
   for (const [value, text] of Object.entries(models)) model.append(make("option", { value }, text));
   for (let K = 1; K <= data.numLayers; K++) {
-    const text = `LightGCN, ${K} layer${K > 1 ? "s" : ""} (approximate)`;
+    const text = `LightGCN, ${K} layer${K > 1 ? "s" : ""} (approx.)`;
     model.append(make("option", { value: `layers-${K}` }, text));
   }
   model.value = `layers-${data.numLayers}`;
@@ -352,11 +352,15 @@ const movieNight = (() => {
       joined.textContent = refused;
       return;
     }
+    const [first] = friends;
+    const alone = friends.length === 1 && first.name === "You" && !first.liked.size;
+    if (alone) friends.pop(); // six may have names
     turnTo({ name: text, liked: new Set() });
     friends.push(current);
     name.value = "";
     refresh();
-    joined.textContent = `${text} is here. Tick films that ${text} likes.`;
+    const place = alone ? " in your place (add yourself by name)" : "";
+    joined.textContent = `${text} is here${place}. Tick films that ${text} likes.`;
   }
 
   /**
