@@ -10,6 +10,7 @@ from tools.site_pages import (
     hold_formulas,
     leave_the_way_to_the_theme,
     let_names_break,
+    name_folds,
     set_numbers,
     set_prose,
 )
@@ -52,6 +53,24 @@ def test_a_column_of_words_is_marked_with_its_head() -> None:
     context = {"body": table.format(*plain)}
     set_numbers(app, "", "", context, None)
     assert context["body"] == table.format(*marked)
+
+
+@pytest.mark.parametrize(
+    ("first", "shown", "hidden"),
+    [
+        ("# @title Answer to exercise 2.1", *["Answer to exercise 2.1"] * 2),
+        ("import importlib.util", *(f"{act} code that sets up Colab" for act in ("Show", "Hide"))),
+        ("import torch", "Show code", "Hide code"),
+    ],
+)
+def test_a_fold_says_what_is_in_it(first: str, shown: str, hidden: str) -> None:
+    app: Any = None
+    fold = '<details><summary aria-label="Toggle hidden content"><p>Show</p></summary>{}</details>'
+    code = f"<div><pre><span></span><span>{first}</span>\nx = 1</pre></div>"
+    context = {"body": fold.format(code) * 2}
+    name_folds(app, "", "", context, None)
+    assert context["body"].count(f">{shown}</p>") == context["body"].count(f">{hidden}</p>") >= 2
+    assert context["body"].count(code) == 2 and "Toggle" not in context["body"]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,11 @@ TABLE = re.compile(r'<table border="1" class="dataframe">.*?</table>', re.DOTALL
 ROW = re.compile(r"<tr.*?</tr>", re.DOTALL)
 CELL = re.compile(r"<td\b.*?</td>", re.DOTALL)
 HEAD_OR_CELL = re.compile(r"<(t[hd])>.*?</\1>", re.DOTALL)
+FOLD = re.compile(
+    r'<summary aria-label="Toggle hidden content">.*?</summary>(?P<code>.*?)(?=</details>)',
+    re.DOTALL,
+)
+TAG = re.compile("<[^>]+>")
 WORD = re.compile(r"(?<![A-Za-z])(?!NaN)[A-Za-z]{3}")
 PROSE = {nodes.paragraph, nodes.emphasis, nodes.strong, nodes.inline, nodes.reference}
 TOGETHER = re.compile(r"(?<=\d) %|(?<=pter|gure) (?=\d)")  # 95 %, chapter 3, Figure 3.1
@@ -46,6 +51,25 @@ def let_names_break(app: Sphinx, page: str, template: str, context: Context, _: 
 def hold_formulas(app: Sphinx, page: str, template: str, context: Context, _: Any) -> None:
     """No line begins with what ends a formula's phrase, nor ends with what opens it."""
     context["body"] = FORMULA.sub(r'<span class="held">\g<0></span>', context.get("body", ""))
+
+
+def name_folds(app: Sphinx, page: str, template: str, context: Context, _: Any) -> None:
+    """A folded cell says what is in it: its title, as in Colab, where it has one."""
+    context["body"] = FOLD.sub(name_fold, context.get("body", ""))
+
+
+def name_fold(fold: re.Match[str]) -> str:
+    """The same cell with another name."""
+    first = TAG.sub("", fold["code"]).lstrip().partition("\n")[0]
+    marked = "# @title "
+    if first.startswith(marked):
+        shown = hidden = first.removeprefix(marked)
+    else:
+        what = "code that sets up Colab" if first.startswith("import importlib") else "code"
+        shown, hidden = f"Show {what}", f"Hide {what}"
+    names = f"""<p class="collapsed admonition-title">{shown}</p>
+<p class="expanded admonition-title">{hidden}</p>"""
+    return f"<summary>\n{names}\n</summary>{fold['code']}"
 
 
 def set_cell(cell: str) -> str:
@@ -122,6 +146,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("html-page-context", set_numbers)
     app.connect("html-page-context", let_names_break)
     app.connect("html-page-context", hold_formulas)
+    app.connect("html-page-context", name_folds)
     app.connect("doctree-resolved", be_found_by_terms)
     app.connect("doctree-resolved", set_prose)
     app.connect("doctree-read", leave_the_way_to_the_theme)
