@@ -25,7 +25,7 @@ OTHERWISE = (
 )
 STYLE = """img { max-width: 100%; height: auto; }
 pre { white-space: pre-wrap; font-size: 0.85em; }
-table { border-collapse: collapse; font-size: 0.85em; }
+table { border-collapse: collapse; display: block; font-size: 0.85em; overflow-x: auto; }
 td, th { padding: 0.2em 0.5em; border-bottom: 1px solid; }
 """
 
