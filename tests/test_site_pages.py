@@ -73,6 +73,13 @@ def test_a_fold_says_what_is_in_it(first: str, shown: str, hidden: str) -> None:
     assert context["body"].count(code) == 2 and "Toggle" not in context["body"]
 
 
+def test_an_answer_has_the_apostrophes_of_the_page() -> None:
+    app: Any = None
+    context = {"body": "<summary>a) Ann's.</summary><p>ann['x']</p>"}
+    name_folds(app, "", "", context, None)
+    assert context["body"] == "<summary>a) Ann’s.</summary><p>ann['x']</p>"
+
+
 @pytest.mark.parametrize(
     ("sentence", "shown"),
     [

@@ -22,6 +22,7 @@ FOLD = re.compile(
     r'<summary aria-label="Toggle hidden content">.*?</summary>(?P<code>.*?)(?=</details>)',
     re.DOTALL,
 )
+ANSWER = re.compile(r"<summary>[a-c]\) .*?</summary>")  # raw, so that quotes are not curled
 TAG = re.compile("<[^>]+>")
 WORD = re.compile(r"(?<![A-Za-z])(?!NaN)[A-Za-z]{3}")
 PROSE = {nodes.paragraph, nodes.emphasis, nodes.strong, nodes.inline, nodes.reference}
@@ -55,7 +56,8 @@ def hold_formulas(app: Sphinx, page: str, template: str, context: Context, _: An
 
 def name_folds(app: Sphinx, page: str, template: str, context: Context, _: Any) -> None:
     """A folded cell says what is in it: its title, as in Colab, where it has one."""
-    context["body"] = FOLD.sub(name_fold, context.get("body", ""))
+    body = ANSWER.sub(lambda answer: answer[0].replace("'", "’"), context.get("body", ""))
+    context["body"] = FOLD.sub(name_fold, body)
 
 
 def name_fold(fold: re.Match[str]) -> str:

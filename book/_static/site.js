@@ -44,6 +44,8 @@ globalThis.formulas = new Promise((made) => {
     if (!later) return made();
     const script = document.createElement("script");
     globalThis.MathJax.startup = { pageReady: () => makeFormulas().then(made) };
+    // In the middle, room for a number is left on both sides, which a phone has not.
+    if (innerWidth < 577) globalThis.MathJax.chtml = { displayAlign: "left", displayIndent: "0" };
     script.src = later.src;
     document.head.append(script);
   });
