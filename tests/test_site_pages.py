@@ -55,6 +55,15 @@ def test_a_column_of_words_is_marked_with_its_head() -> None:
     assert context["body"] == table.format(*marked)
 
 
+def test_a_models_name_is_not_broken_in_a_table() -> None:
+    app: Any = None
+    table = '<table border="1" class="dataframe"><tr><td>{}, log-odds</td></tr></table>'
+    context = {"body": table.format("MF-BPR")}
+    set_numbers(app, "", "", context, None)
+    held = table.format('<span class="held">MF-BPR</span>').replace("<td>", '<td class="words">')
+    assert context["body"] == held
+
+
 @pytest.mark.parametrize(
     ("first", "shown", "hidden"),
     [

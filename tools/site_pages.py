@@ -14,6 +14,7 @@ FORMULA = re.compile(
     r"""\(?<span class="math notranslate nohighlight">[^<]{,60}</span>[,.;:)?]+"""
     r"""|\(<span class="math notranslate nohighlight">[^<]{,60}</span>"""
 )
+HYPHENED = re.compile(r"(?<=[> ])[A-Z]\w{1,8}-[A-Z\d]\w{0,4}(?=[<, ])")  # MF-BPR
 TABLE = re.compile(r'<table border="1" class="dataframe">.*?</table>', re.DOTALL)
 ROW = re.compile(r"<tr.*?</tr>", re.DOTALL)
 CELL = re.compile(r"<td\b.*?</td>", re.DOTALL)
@@ -39,7 +40,8 @@ def load_what_is_seen(app: Sphinx, page: str, template: str, context: Context, _
 def set_numbers(app: Sphinx, page: str, template: str, context: Context, _: Any) -> None:
     """Numbers in tables, and the words among them."""
     body = CELL.sub(lambda cell: set_cell(cell[0]), context.get("body", ""))
-    context["body"] = TABLE.sub(lambda table: set_words(table[0]), body)
+    held = r'<span class="held">\g<0></span>'
+    context["body"] = TABLE.sub(lambda table: HYPHENED.sub(held, set_words(table[0])), body)
 
 
 def let_names_break(app: Sphinx, page: str, template: str, context: Context, _: Any) -> None:
@@ -67,7 +69,7 @@ def name_fold(fold: re.Match[str]) -> str:
     if first.startswith(marked):
         shown = hidden = first.removeprefix(marked)
     else:
-        what = "code that sets up Colab" if first.startswith("import importlib") else "code"
+        what = "code that sets up Colab" if "importlib" in first else "code"
         shown, hidden = f"Show {what}", f"Hide {what}"
     names = f"""<p class="collapsed admonition-title">{shown}</p>
 <p class="expanded admonition-title">{hidden}</p>"""
