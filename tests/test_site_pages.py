@@ -57,10 +57,11 @@ def test_a_column_of_words_is_marked_with_its_head() -> None:
 
 def test_a_models_name_is_not_broken_in_a_table() -> None:
     app: Any = None
-    table = '<table border="1" class="dataframe"><tr><td>{}, log-odds</td></tr></table>'
-    context = {"body": table.format("MF-BPR")}
+    table = '<table border="1" class="dataframe"><tr><td>{}log-odds</td></tr></table>'
+    context = {"body": table.format("MF-BPR - ")}
     set_numbers(app, "", "", context, None)
-    held = table.format('<span class="held">MF-BPR</span>').replace("<td>", '<td class="words">')
+    held = table.format('<span class="held">MF-BPR</span>\u00a0− ')
+    held = held.replace("<td>", '<td class="words">')
     assert context["body"] == held
 
 

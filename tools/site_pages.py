@@ -14,7 +14,8 @@ FORMULA = re.compile(
     r"""\(?<span class="math notranslate nohighlight">[^<]{,60}</span>[,.;:)?]+"""
     r"""|\(<span class="math notranslate nohighlight">[^<]{,60}</span>"""
 )
-HYPHENED = re.compile(r"(?<=[> ])[A-Z]\w{1,8}-[A-Z\d]\w{0,4}(?=[<, ])")  # MF-BPR
+HYPHENED = re.compile(r"(?<=[> ])[A-Z]\w{1,8}-[A-Z\d]\w{0,4}(?=[<,\s])")  # MF-BPR
+LESS = re.compile(r"(?<=[\w)]) - (?=[A-Za-z])")  # LightGCN - EASE
 TABLE = re.compile(r'<table border="1" class="dataframe">.*?</table>', re.DOTALL)
 ROW = re.compile(r"<tr.*?</tr>", re.DOTALL)
 CELL = re.compile(r"<td\b.*?</td>", re.DOTALL)
@@ -40,8 +41,7 @@ def load_what_is_seen(app: Sphinx, page: str, template: str, context: Context, _
 def set_numbers(app: Sphinx, page: str, template: str, context: Context, _: Any) -> None:
     """Numbers in tables, and the words among them."""
     body = CELL.sub(lambda cell: set_cell(cell[0]), context.get("body", ""))
-    held = r'<span class="held">\g<0></span>'
-    context["body"] = TABLE.sub(lambda table: HYPHENED.sub(held, set_words(table[0])), body)
+    context["body"] = TABLE.sub(lambda table: set_names(set_words(table[0])), body)
 
 
 def let_names_break(app: Sphinx, page: str, template: str, context: Context, _: Any) -> None:
@@ -86,6 +86,12 @@ def set_cell(cell: str) -> str:
 def on_a_line(text: re.Match[str]) -> str:
     """No line ends between its words."""
     return text[0].replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def set_names(table: str) -> str:
+    """A name is not broken at its hyphen, and has a minus before another one."""
+    less = LESS.sub("\N{NO-BREAK SPACE}\N{MINUS SIGN} ", table)
+    return HYPHENED.sub(r'<span class="held">\g<0></span>', less)
 
 
 def set_words(table: str) -> str:
