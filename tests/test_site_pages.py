@@ -65,6 +65,18 @@ def test_a_models_name_is_not_broken_in_a_table() -> None:
     assert context["body"] == held
 
 
+def test_a_long_name_of_a_row_has_lines_and_room_for_them() -> None:
+    app: Any = None
+    table = (
+        '<table border="1" class="dataframe"><tr><th>one head and another</th><th></th></tr>'
+        '<tr><th rowspan="2" valign="top">MovieLens</th>\n<th>its user</th>\n<td>1</td></tr>'
+        "<tr><th{}>row n is of its user</th><td>2</td></tr></table>"
+    )
+    context = {"body": table.format("")}
+    set_numbers(app, "", "", context, None)
+    assert context["body"] == table.format(' class="long"')
+
+
 @pytest.mark.parametrize(
     ("first", "shown", "hidden"),
     [

@@ -19,6 +19,9 @@ LESS = re.compile(r"(?<=[\w)]) - (?=[A-Za-z])")  # LightGCN - EASE
 TABLE = re.compile(r'<table border="1" class="dataframe">.*?</table>', re.DOTALL)
 ROW = re.compile(r"<tr.*?</tr>", re.DOTALL)
 CELL = re.compile(r"<td\b.*?</td>", re.DOTALL)
+LONG_NAME = re.compile(
+    r"<th((?: rowspan[^>]*)?)>([^<]{17,})(?=</th>\s*(?:<th[^>]*>[^<]*</th>\s*)?<td)"
+)
 HEAD_OR_CELL = re.compile(r"<(t[hd])>.*?</\1>", re.DOTALL)
 FOLD = re.compile(
     r'<summary aria-label="Toggle hidden content">.*?</summary>(?P<code>.*?)(?=</details>)',
@@ -89,8 +92,9 @@ def on_a_line(text: re.Match[str]) -> str:
 
 
 def set_names(table: str) -> str:
-    """A name is not broken at its hyphen, and has a minus before another one."""
+    """A name is not broken at its hyphen, and has a minus before another; a long one has lines."""
     less = LESS.sub("\N{NO-BREAK SPACE}\N{MINUS SIGN} ", table)
+    less = LONG_NAME.sub(r'<th class="long"\1>\2', less)
     return HYPHENED.sub(r'<span class="held">\g<0></span>', less)
 
 
