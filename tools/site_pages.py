@@ -93,7 +93,7 @@ def on_a_line(text: re.Match[str]) -> str:
 
 def set_names(table: str) -> str:
     """A name is not broken at its hyphen, and has a minus before another; a long one has lines."""
-    less = LESS.sub("\N{NO-BREAK SPACE}\N{MINUS SIGN} ", table)
+    less = LESS.sub("\N{NO-BREAK SPACE}\N{MINUS SIGN} ", table.replace("Holm's p", "Holm’s\xa0p"))
     less = LONG_NAME.sub(r'<th class="long"\1>\2', less)
     return HYPHENED.sub(r'<span class="held">\g<0></span>', less)
 
