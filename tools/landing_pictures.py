@@ -95,7 +95,7 @@ def echo() -> str:
     for _ in range(3):
         signal = propagate(adj, signal)
     shares = signal[len(USERS) :, 0].tolist()
-    said = ", ".join(f"{film} {share:.3g}" for film, share in zip(ITEMS, shares, strict=True))
+    said = ", ".join(f"{film} {share:.2f}" for film, share in zip(ITEMS, shares, strict=True))
     return graph(f"What each film hears of Ann in three steps: {said}", shares=shares)
 
 
@@ -111,7 +111,7 @@ def graph(
     for y, name in zip(USER_Y, USERS, strict=True):
         parts += [disc(44, y, 9, COLORS["user"]), word(31, y, name, "end")]
     for y, name, share in zip(ITEM_Y, ITEMS, shares or [0.25] * len(ITEMS), strict=True):
-        text = f"{name} {share:.3g}" if shares else name
+        text = f"{name} {share:.2f}" if shares else name
         parts += [square(135, y, 16 * share**0.5, COLORS["item"]), word(151, y, text)]
     return svg(270, 126, says, parts)
 

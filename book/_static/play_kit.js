@@ -131,13 +131,17 @@ function follow(moved, ended) {
  * @param {{question: string, answer: string, why: string, how: string}} ask how to use the toy is
  *   said above it, and not before it is there
  * @param {(HTMLElement | SVGElement)[]} parts of the toy
+ * @param {HTMLElement | SVGElement} about the part that the question is about: it can be seen before
  */
-function believeFirst(root, ask, parts) {
-  const toy = make("div", { class: "play-toy", hidden: true }, make("p", {}, ask.how), ...parts);
+function believeFirst(root, ask, parts, about) {
+  const still = make("div", { inert: true }, about);
+  const toy = make("div", { class: "play-toy", hidden: true }, make("p", {}, ask.how));
   const guess = make("input", { type: "number", step: "any", required: true, id: "play-guess" });
   const verdict = make("p", { role: "status", id: "play-verdict" });
   const tell = (/** @type {string} */ said) => {
     verdict.textContent = `${said}It is ${ask.answer}. ${ask.why}`;
+    still.remove();
+    toy.append(...parts);
     toy.hidden = false;
   };
   const submit = (/** @type {Event} */ event) => {
@@ -155,8 +159,8 @@ function believeFirst(root, ask, parts) {
     make("label", { for: "play-guess" }, ask.question),
     make("p", {}, guess, make("button", {}, "This is my guess"), skip),
   );
-  for (const still of root.children) still.toggleAttribute("hidden", true);
-  root.append(form, verdict, toy);
+  for (const child of root.children) child.toggleAttribute("hidden", true);
+  root.append(still, form, verdict, toy);
 }
 
 /**

@@ -170,11 +170,6 @@
     'Drag a film by its name, or move it with its buttons or the arrow keys. Tick "hidden" ' +
     "where the user likes a film and the recommender was not told so. The thick line ends the list.";
   update();
-  believeFirst(placeOf("play-list"), { question, answer, why, how }, [
-    summary,
-    length.row,
-    list,
-    chart.svg,
-    measures.table,
-  ]);
+  const parts = [summary, length.row, list, chart.svg, measures.table];
+  believeFirst(placeOf("play-list"), { question, answer, why, how }, parts, list);
 }

@@ -358,14 +358,11 @@
     "make it listen: nodes within K edges of it are coloured, the nearer the darker, and those that " +
     "it hears have a thick border.";
   update();
-  believeFirst(placeOf("play-propagation"), { question, answer, why, how }, [
-    layers.row,
-    turn,
-    made,
-    who,
-    summary,
-    make("div", { class: "play-pair" }, graph.svg, plane.svg),
+  const drawings = make("div", { class: "play-pair" }, graph.svg, plane.svg);
+  const parts = [
+    ...[layers.row, turn, made, who, summary, drawings],
     make("div", { class: "play-pair" }, likes.table, lists.table),
     make("div", { class: "play-pair" }, scores.table, embeddings.table),
-  ]);
+  ];
+  believeFirst(placeOf("play-propagation"), { question, answer, why, how }, parts, drawings);
 }

@@ -118,7 +118,7 @@
     const { film, part } = hardest(temperature);
     summary.textContent =
       `τ = ${temperature.toFixed(2)}: ${names[mine]} has a share of ${share[mine].toFixed(3)}, the loss is ` +
-      `${Math.abs(Math.log(share[mine])).toFixed(3)}. Of the push on the other films ${(100 * part).toFixed(1)} % falls on ${film}.`;
+      `${Math.abs(Math.log(share[mine])).toFixed(3)}. Of the push on the other films ${(100 * part).toFixed(1)}\u00a0% falls on ${film}.`;
     chart.description.textContent = names
       .map(
         (name, j) =>
@@ -129,16 +129,12 @@
 
   const question =
     "The user has Alien, at a cosine of 0.8. The seven other films are at 0.6, 0.5, 0.3, 0.2, 0, " +
-    "−0.2 and −0.4. At a temperature of 1 Brazil, the highest of them, gets 21 % of the push on " +
+    "−0.2 and −0.4. At a temperature of 1 Brazil, the highest of them, gets 21\u00a0% of the push on " +
     "the seven. How many per cent does it get at 0.1?";
-  const answer = `${(100 * hardest(0.1).part).toFixed(1)} %`;
+  const answer = `${(100 * hardest(0.1).part).toFixed(1)}\u00a0%`;
   const why = "Lower the temperature and watch the push gather on the films that score highest.";
   const how = "Turn the temperature, move the cosines, and choose which film is the user's.";
   update();
-  believeFirst(placeOf("play-temperature"), { question, answer, why, how }, [
-    heat.row,
-    summary,
-    chart.svg,
-    table.table,
-  ]);
+  const parts = [heat.row, summary, chart.svg, table.table];
+  believeFirst(placeOf("play-temperature"), { question, answer, why, how }, parts, chart.svg);
 }
