@@ -32,6 +32,7 @@ __all__ = [
     "check_tensor",
 ]
 
+#: The largest number of 32 bits.
 INT32_MAX = torch.iinfo(torch.int32).max
 _NO_MASK = "expected positions; np.flatnonzero(mask) are those where it is true"
 _DTYPES = {

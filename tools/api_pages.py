@@ -115,6 +115,8 @@ def entry(module: str, name: str, level: str = "##") -> str:
     options = []
     if inspect.isclass(thing):
         kind, options = "autoclass", [":members:"]
+        if fields := getattr(thing, "_fields", ()):  # its docstring has them
+            options.append(f":exclude-members: {', '.join(fields)}")
         options += [":special-members: __call__"] * ("__call__" in vars(thing))
         options += [":show-inheritance:"] * (thing.__bases__ != (object,))
     elif inspect.isroutine(thing):
@@ -122,7 +124,8 @@ def entry(module: str, name: str, level: str = "##") -> str:
     else:
         kind = "autodata"
         options = [":no-value:"] * (isinstance(thing, Path) or len(repr(thing)) > 80)
-    return f"{level} {name}\n\n" + directive(kind, f"{module}.{name}", *options)
+    plain = name.replace("__", r"\_\_")  # which Markdown would set in bold
+    return f"{level} {plain}\n\n" + directive(kind, f"{module}.{name}", *options)
 
 
 def directive(kind: str, name: str, *options: str) -> str:

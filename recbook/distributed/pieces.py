@@ -16,7 +16,8 @@ from recbook.memory import check_memory
 
 __all__ = ["Opened", "Piece", "open_piece", "pieces_of"]
 
-Piece = tuple[Path, int | None] | pd.DataFrame  # a file's row group, a file, or a table
+#: What a process reads at a time: a file's row group, a file, or a table.
+Piece = tuple[Path, int | None] | pd.DataFrame
 
 
 class Opened(NamedTuple):
