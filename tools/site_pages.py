@@ -9,7 +9,7 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 
 Context = dict[str, Any]
-TITLE = re.compile(r"(?<=<h[12]>)recbook\.[\w.]+")
+NAME = re.compile(r"(?<=[>\s])recbook\.[\w.]+(?=(?:\(\))?(?:</h1>|<a\b|</span></code>))")
 FORMULA = re.compile(
     r"""\(?<span class="math notranslate nohighlight">[^<]{,60}</span>[,.;:)?]+"""
     r"""|\(<span class="math notranslate nohighlight">[^<]{,60}</span>"""
@@ -48,9 +48,9 @@ def set_numbers(app: Sphinx, page: str, template: str, context: Context, _: Any)
 
 
 def let_names_break(app: Sphinx, page: str, template: str, context: Context, _: Any) -> None:
-    """A module's name that is a title is broken at its dots, where a phone is narrower."""
-    context["body"] = TITLE.sub(
-        lambda name: name[0].replace(".", ".<wbr>"), context.get("body", "")
+    """A name of the package is broken at its dots and underscores, where a phone is narrower."""
+    context["body"] = NAME.sub(
+        lambda name: re.sub("[._]", r"\g<0><wbr>", name[0]), context.get("body", "")
     )
 
 
