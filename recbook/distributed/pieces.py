@@ -16,7 +16,7 @@ from recbook.memory import check_memory
 
 __all__ = ["Opened", "Piece", "open_piece", "pieces_of"]
 
-#: What a process reads at a time: a file's row group, a file, or a table.
+#: A file's row group, a file, or a table, which a process reads at a time.
 Piece = tuple[Path, int | None] | pd.DataFrame
 
 
