@@ -21,6 +21,7 @@ from recbook.answers import Answers
 from recbook.data import Split
 from recbook.graph import bipartite_edge_index
 from recbook.models import EASE, NGCF
+from tools import benchmarks_page
 
 pytestmark = pytest.mark.no_cover
 
@@ -175,3 +176,26 @@ def test_the_page_is_what_the_result_files_say() -> None:
     assert (BOOK / "benchmarks.png").stat().st_size < 150_000
     peer = json.loads(peers.RESULT.read_text())["rows"]["recbook LightGCN"]
     assert f"| {peer['recall']:.4f} ± " in text and "to the power of **" in text
+
+
+def test_the_page_names_the_goals_that_were_missed_and_no_others() -> None:
+    ratio = {"slow": "A", "fast": "B", "what": "epoch", "ratio": 2.8}
+    peer = {
+        "ratios": [ratio | {"goal": 3}, ratio | {"slow": "C", "goal": 2}, ratio | {"goal": None}]
+    }
+    both = benchmarks_page.missed(peer, {"exponent": 1.14})
+    assert "A over B (2.8;" in both and "C" not in both and "(1.14;" in both
+    assert benchmarks_page.missed({"ratios": []}, {"exponent": 1.1}) == "None is missed."
+
+
+def test_rows_of_one_later_run_stand_in_one_sentence() -> None:
+    def added(load: float) -> dict[str, Any]:
+        return {"later": {"rounds": 5, "machine": {"threads": 2, "load": load}}}
+
+    found = [*benchmarks_page.later({"A": added(0.7), "B": {}, "C": added(0.7), "D": added(3.0)})]
+    assert [line.partition(":")[0] for line in found] == ["A and C", "D"]
+
+
+def test_a_busy_machine_is_named_where_its_seconds_are_shown() -> None:
+    log = benchmarks_page.result("reading")["machine"]
+    assert ("busy with other work" in benchmarks_page.page()) == (log["load"] > log["cores"])
