@@ -76,7 +76,7 @@ def measure(num_edges: int) -> dict[str, float]:
         "set_up": set_up,
         "step": statistics.median(seconds[1:]),  # the first one warms up
         "floor": statistics.median(floors),  # to read the rows that the step's products read
-        "memory": memory / 2**20,  # in MB
+        "memory": memory / 2**20,  # in MiB
     }
 
 

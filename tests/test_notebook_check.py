@@ -148,6 +148,14 @@ def test_one_token_more_is_one_difference() -> None:
 # Pictures
 
 
+@pytest.fixture(autouse=True)
+def usual_style() -> Iterator[None]:
+    """Other tests set the book's style."""
+    with plt.rc_context():
+        plt.rcdefaults()
+        yield
+
+
 @functools.cache
 def chart(
     raised: float = 0.0,

@@ -83,7 +83,7 @@ def csr(data: SimpleNamespace, part: str = "train") -> "scipy.sparse.csr_matrix"
 
 
 def peak_memory(processes: tuple[int | str, ...]) -> float:
-    """The most memory that each process has held so far, added up, in MB.
+    """The most memory that each process has held so far, added up, in MiB.
 
     Linux's ``VmHWM``: ``getrusage`` counts what the parent held when it started this process.
     """
