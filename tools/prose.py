@@ -61,7 +61,7 @@ WORD = (  # a small number in words is a figure before a unit or as a share, a l
 )
 FIGURE = re.compile(rf"(?<![\w@.,]){DIGITS}(?!\d)|{WORD}", re.IGNORECASE)
 MODEL = re.compile(
-    r"\b(?:LightGCN|NGCF|MF|PureSVD|SVD|EASE|iALS|GF-CF|ItemKNN|UserKNN|RP3beta|SLIM|EDLAE|GCN-2"
+    r"\b(?:LightGCN|NGCF|MF|PureSVD|SVD|EASE|iALS|GF-CF|ItemKNN|UserKNN|RP3beta|SLIM|EDLAE"
     r"|SAGE|softmax|champion|[Pp]opularity|matrix factorisation)\b"
 )
 COMPARED = re.compile(
