@@ -87,7 +87,7 @@ def train_on(
 
     Adam's moments begin anew, and its steps are small: the state is a good one. With the defaults,
     40 new users, 40 new items and a tenth of the other pairs, softmax LightGCN's recall on
-    MovieLens is within .003 of a training from scratch, on each of five splits. The learning rate
+    MovieLens is within 0.003 of a training from scratch, on each of five splits. The learning rate
     and the epochs were chosen while looking at test parts of splits, so that this is no unbiased
     estimate: try others on what came later in your own log, as chapter 14 does.
 

@@ -1,5 +1,6 @@
 """What the site's own extension does to a page."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from tools.site_pages import (
     hold_formulas,
     leave_the_way_to_the_theme,
     let_names_break,
+    let_signatures_break,
+    list_modules_once,
     name_folds,
     set_numbers,
     set_prose,
@@ -124,6 +127,14 @@ def held(text: str) -> str:
     return f'<span class="held">{text}</span>'
 
 
+def param(text: str) -> str:
+    return f'<em class="sig-param">{text}</em>'
+
+
+def paren(text: str) -> str:
+    return f'<span class="sig-paren">{text}</span>'
+
+
 X = '<span class="math notranslate nohighlight">\\(x\\)</span>'
 
 
@@ -134,6 +145,13 @@ X = '<span class="math notranslate nohighlight">\\(x\\)</span>'
         (let_names_break, "<h2>recbook.data.logs<a", "<h2>recbook.<wbr>data.<wbr>logs<a"),
         (let_names_break, "<h1>Of recbook.a_b</h1>", "<h1>Of recbook.<wbr>a_<wbr>b</h1>"),
         (let_names_break, "<p>Of recbook.data</p>", "<p>Of recbook.data</p>"),
+        (
+            let_signatures_break,
+            f"{param('k')}, {param('n')}{paren(')')}",
+            f"{held(param('k') + ',')} {held(param('n') + paren(')'))}",
+        ),
+        (let_signatures_break, f"f{paren('(')}k", f"f{paren('(')}<wbr>k"),
+        (let_signatures_break, f"f{paren('(')}{paren(')')}", f"f{paren('(')}{paren(')')}"),
     ],
 )
 def test_a_line_breaks_where_it_may(change: Any, body: str, shown: str) -> None:
@@ -155,3 +173,16 @@ def test_the_theme_alone_leads_on(line: str, left: list[str]) -> None:
     doctree = publish_doctree(f"Ahead.\n\n{line}\n")
     leave_the_way_to_the_theme(app, doctree)
     assert [one.astext() for one in doctree.findall(nodes.paragraph)] == left
+
+
+def test_the_index_lists_a_module_once() -> None:
+    entries = [("pair", "module; recbook.data", "module-recbook.data", "", None)]
+    listed = {"api": [*entries, ("single", "load()", "load", "", None)]}
+    env: Any = SimpleNamespace(domaindata={"index": {"entries": listed}})
+    app: Any = None
+    for _ in range(2):  # a second build has what the first one left
+        assert list_modules_once(app, env) == []
+    assert [entry[:2] for entry in listed["api"]] == [
+        ("single", "recbook.data (module)"),
+        ("single", "load()"),
+    ]

@@ -2,14 +2,26 @@
 
 import itertools
 import re
+from collections.abc import Callable
 from typing import Any
 
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 
 Context = dict[str, Any]
-NAME = re.compile(r"(?<=[>\s])recbook\.[\w.]+(?=(?:\(\))?(?:</h1>|<a\b|</span></code>))")
+NAME = re.compile(r"(?<=[>\s])recbook\.[\w.]+(?=(?:\(\))?(?:</h1>|<a\b|</span></code>|</em></a>))")
+OF_A_SIGNATURE: dict[str, str | Callable[[re.Match[str]], str]] = {  # patterns of its parts
+    r'(?<="sig-prename descclassname"><span class="pre">)[\w.]+': lambda name: name[0].replace(
+        ".", ".<wbr>"
+    ),
+    r'<span class="sig-paren">\(</span>(?!<span class="sig-paren">)': r"\g<0><wbr>",
+    r'<em class="sig-param">.*?</em>(,|<span class="sig-paren">\)</span>)': (
+        r'<span class="held">\g<0></span>'
+    ),
+    r'<span class="w"> (?=</span><span class="p"><span class="pre">=)': '<span class="w">\xa0',
+}
 FORMULA = re.compile(
     r"""\(?<span class="math notranslate nohighlight">[^<]{,60}</span>[,.;:)?]+"""
     r"""|\(<span class="math notranslate nohighlight">[^<]{,60}</span>"""
@@ -52,6 +64,12 @@ def let_names_break(app: Sphinx, page: str, template: str, context: Context, _: 
     context["body"] = NAME.sub(
         lambda name: re.sub("[._]", r"\g<0><wbr>", name[0]), context.get("body", "")
     )
+
+
+def let_signatures_break(app: Sphinx, page: str, template: str, context: Context, _: Any) -> None:
+    """No line of a signature begins with a comma, a parenthesis or what follows a name."""
+    for pattern, put in OF_A_SIGNATURE.items():
+        context["body"] = re.sub(pattern, put, context.get("body", ""))
 
 
 def hold_formulas(app: Sphinx, page: str, template: str, context: Context, _: Any) -> None:
@@ -142,6 +160,19 @@ def be_found_by_terms(app: Sphinx, doctree: nodes.document, page: str) -> None:
                     doctree.append(addnodes.index(entries=[entry]))
 
 
+def list_modules_once(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """The index has a module under its own name alone, on one line."""
+    listed = env.domaindata["index"]["entries"]
+    for page, entries in listed.items():
+        listed[page] = [
+            ("single", f"{entry[1].removeprefix('module; ')} (module)", *entry[2:])
+            if entry[1].startswith("module; ")
+            else entry
+            for entry in entries
+        ]
+    return []
+
+
 def begin_with_the_question(
     app: Sphinx, page: str, template: str, context: Context, doctree: nodes.document | None
 ) -> None:
@@ -159,8 +190,10 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("html-page-context", load_what_is_seen)
     app.connect("html-page-context", set_numbers)
     app.connect("html-page-context", let_names_break)
+    app.connect("html-page-context", let_signatures_break)
     app.connect("html-page-context", hold_formulas)
     app.connect("html-page-context", name_folds)
+    app.connect("env-updated", list_modules_once)
     app.connect("doctree-resolved", be_found_by_terms)
     app.connect("doctree-resolved", set_prose)
     app.connect("doctree-read", leave_the_way_to_the_theme)
