@@ -278,7 +278,7 @@ def assert_shares(page: Page, cosines: list[float], mine: int, temperature: floa
 def test_shares_are_numpys(visit: Visit) -> None:
     page = visit("book/play_temperature")
     others = softmax(COSINES[1:], 0.1)
-    assert guess(page, "40").startswith(f"You said 40. It is {100 * others[0]:.1f} %.")
+    assert guess(page, "40").startswith(f"You said 40. It is {100 * others[0]:.1f}\xa0%.")
     assert_shares(page, COSINES, 0, 1)
     for steps in (0, 5, 18, 50):
         slide(page, "#play-temperature-slider", steps)
