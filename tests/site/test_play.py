@@ -270,7 +270,7 @@ def assert_shares(page: Page, cosines: list[float], mine: int, temperature: floa
     assert_near(numbers(page, "#play-shares td:nth-of-type(4)"), push)
     assert_near(numbers(page, "#play-shares output"), cosines)
     summary = page.inner_text("#play-summary")
-    loss, part = re.findall(r"loss is (\d+\.\d+).* (\d+\.\d+) %", summary)[0]
+    loss, part = re.findall(r"loss is (\d+\.\d+).* (\d+\.\d+)\s%", summary)[0]
     others = np.delete(share, mine)
     assert_near([loss, float(part) / 100], [-np.log(share[mine]), (others / others.sum()).max()])
 
