@@ -98,10 +98,11 @@ def test_a_page_is_whole(visit: Visit, loaded: set[str], name: str) -> None:
         assert page.evaluate(CUT) == [], f"at {width}"
     assert page.evaluate(LONG) == []
     page.evaluate(THIN)
+    page.wait_for_timeout(350)  # the theme waits before it looks what has to scroll now
     assert faults_for_some_readers(page) == [], "light, on a desk"
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
     page.set_viewport_size({"width": PHONE, "height": 800})
-    page.wait_for_timeout(350)  # the theme waits before it looks what has to scroll now
+    page.wait_for_timeout(350)
     assert faults_for_some_readers(page) == [], "dark, on a phone"
 
 
