@@ -32,8 +32,9 @@ TABLE = re.compile(r'<table border="1" class="dataframe">.*?</table>', re.DOTALL
 ROW = re.compile(r"<tr.*?</tr>", re.DOTALL)
 CELL = re.compile(r"<td\b.*?</td>", re.DOTALL)
 LONG_NAME = re.compile(
-    r"<th((?: rowspan[^>]*)?)>([^<]{17,})(?=</th>\s*(?:<th[^>]*>[^<]*</th>\s*)?<td)"
+    r"<th((?: rowspan[^>]*)?)>([^<]{15,})(?=</th>\s*(?:<th[^>]*>[^<]*</th>\s*)?<td)"
 )
+HEAD = re.compile(r"<th[^>]*>[^<]*")
 HEAD_OR_CELL = re.compile(r"<(t[hd])>.*?</\1>", re.DOTALL)
 FOLD = re.compile(
     r'<summary aria-label="Toggle hidden content">.*?</summary>(?P<code>.*?)(?=</details>)',
@@ -112,7 +113,8 @@ def on_a_line(text: re.Match[str]) -> str:
 def set_names(table: str) -> str:
     """A name is not broken at its hyphen, and has a minus before another; a long one has lines."""
     less = LESS.sub("\N{NO-BREAK SPACE}\N{MINUS SIGN} ", table.replace("Holm's p", "Holm’s\xa0p"))
-    less = LONG_NAME.sub(r'<th class="long"\1>\2', less)
+    less = re.sub(r" = (?=\d)", "\xa0=\xa0", LONG_NAME.sub(r'<th class="long"\1>\2', less))
+    less = HEAD.sub(lambda head: MINUS.sub("\N{MINUS SIGN}", head[0]), less)
     return HYPHENED.sub(r'<span class="held">\g<0></span>', less)
 
 

@@ -29,7 +29,8 @@ async function makeFormulas() {
   let rested = performance.now();
   for (const formula of document.querySelectorAll(".math, .output_area")) {
     await globalThis.MathJax.typesetPromise([formula]);
-    const over = formula.matches("div.math") ? formula.scrollWidth / formula.clientWidth : 1;
+    const within = formula.matches("div.math") ? [formula, ...formula.children] : [];
+    const over = Math.max(1, ...within.map((box) => box.scrollWidth / box.clientWidth));
     if (over > 1) formula.style.fontSize = `${Math.max(0.75, 1 / over)}em`; // what is wider scrolls
     if (performance.now() - rested < 30) continue;
     await new Promise((resume) => setTimeout(resume));
