@@ -144,6 +144,11 @@ X = '<span class="math notranslate nohighlight">\\(x\\)</span>'
         (hold_formulas, f"by {X}, {X} and ({X})", f"by {held(X + ',')} {X} and {held(f'({X})')}"),
         (let_names_break, "<h2>recbook.data.logs<a", "<h2>recbook.<wbr>data.<wbr>logs<a"),
         (let_names_break, "<h1>Of recbook.a_b</h1>", "<h1>Of recbook.<wbr>a_<wbr>b</h1>"),
+        (
+            let_names_break,
+            '<span class="pre">recbook.data.</span></span><span class="sig-name">',
+            '<span class="pre">recbook.<wbr>data.<wbr></span></span><span class="sig-name">',
+        ),
         (let_names_break, "<p>Of recbook.data</p>", "<p>Of recbook.data</p>"),
         (
             let_signatures_break,

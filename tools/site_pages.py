@@ -2,7 +2,6 @@
 
 import itertools
 import re
-from collections.abc import Callable
 from typing import Any
 
 from docutils import nodes
@@ -11,11 +10,11 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 Context = dict[str, Any]
-NAME = re.compile(r"(?<=[>\s])recbook\.[\w.]+(?=(?:\(\))?(?:</h1>|<a\b|</span></code>|</em></a>))")
-OF_A_SIGNATURE: dict[str, str | Callable[[re.Match[str]], str]] = {  # patterns of its parts
-    r'(?<="sig-prename descclassname"><span class="pre">)[\w.]+': lambda name: name[0].replace(
-        ".", ".<wbr>"
-    ),
+NAMED = '</span></span><span class="sig-name'  # what stands after its module
+NAME = re.compile(
+    rf"(?<=[>\s])recbook\.[\w.]+(?=(?:\(\))?(?:</h1>|<a\b|</span></code>|</em></a>|{NAMED}))"
+)
+OF_A_SIGNATURE = {  # patterns of its parts
     r'<span class="sig-paren">\(</span>(?!<span class="sig-paren">)': r"\g<0><wbr>",
     r'<em class="sig-param">.*?</em>(,|<span class="sig-paren">\)</span>)': (
         r'<span class="held">\g<0></span>'
@@ -31,10 +30,10 @@ LESS = re.compile(r"(?<=[\w)]) - (?=[A-Za-z])")  # LightGCN - EASE
 TABLE = re.compile(r'<table border="1" class="dataframe">.*?</table>', re.DOTALL)
 ROW = re.compile(r"<tr.*?</tr>", re.DOTALL)
 CELL = re.compile(r"<td\b.*?</td>", re.DOTALL)
+ANY_CELL = re.compile(r"<(t[hd])\b.*?</\1>", re.DOTALL)
 LONG_NAME = re.compile(
     r"<th((?: rowspan[^>]*)?)>([^<]{15,})(?=</th>\s*(?:<th[^>]*>[^<]*</th>\s*)?<td)"
 )
-HEAD = re.compile(r"<th[^>]*>[^<]*")
 HEAD_OR_CELL = re.compile(r"<(t[hd])>.*?</\1>", re.DOTALL)
 FOLD = re.compile(
     r'<summary aria-label="Toggle hidden content">.*?</summary>(?P<code>.*?)(?=</details>)',
@@ -45,7 +44,7 @@ TAG = re.compile("<[^>]+>")
 WORD = re.compile(r"(?<![A-Za-z])(?!NaN)[A-Za-z]{3}")
 PROSE = {nodes.paragraph, nodes.emphasis, nodes.strong, nodes.inline, nodes.reference}
 TOGETHER = re.compile(r"(?<=\d) %|(?<=pter|gure) (?=\d)")  # 95 %, chapter 3, Figure 3.1
-TOGETHER_IN_A_CELL = re.compile(r" ± |(?<=\d) of (?=\d)|\[\S+, \S+\]")
+TOGETHER_IN_A_CELL = re.compile(r" ± | = (?=\d)|(?<=\d) of (?=\d)|\[\S+, \S+\]")
 MINUS = re.compile(r"(?<![\w.-])-(?=\.?\d)")  # a number's, neither a date's nor a name's
 
 
@@ -56,7 +55,7 @@ def load_what_is_seen(app: Sphinx, page: str, template: str, context: Context, _
 
 def set_numbers(app: Sphinx, page: str, template: str, context: Context, _: Any) -> None:
     """Numbers in tables, and the words among them."""
-    body = CELL.sub(lambda cell: set_cell(cell[0]), context.get("body", ""))
+    body = ANY_CELL.sub(lambda cell: set_cell(cell[0]), context.get("body", ""))
     context["body"] = TABLE.sub(lambda table: set_names(set_words(table[0])), body)
 
 
@@ -113,8 +112,7 @@ def on_a_line(text: re.Match[str]) -> str:
 def set_names(table: str) -> str:
     """A name is not broken at its hyphen, and has a minus before another; a long one has lines."""
     less = LESS.sub("\N{NO-BREAK SPACE}\N{MINUS SIGN} ", table.replace("Holm's p", "Holm’s\xa0p"))
-    less = re.sub(r" = (?=\d)", "\xa0=\xa0", LONG_NAME.sub(r'<th class="long"\1>\2', less))
-    less = HEAD.sub(lambda head: MINUS.sub("\N{MINUS SIGN}", head[0]), less)
+    less = LONG_NAME.sub(r'<th class="long"\1>\2', less)
     return HYPHENED.sub(r'<span class="held">\g<0></span>', less)
 
 

@@ -98,16 +98,15 @@ def test_a_page_is_whole(visit: Visit, loaded: set[str], name: str) -> None:
         assert page.evaluate(CUT) == [], f"at {width}"
     assert page.evaluate(LONG) == []
     page.evaluate(THIN)
-    page.wait_for_timeout(350)  # the theme waits before it looks what has to scroll now
     assert faults_for_some_readers(page) == [], "light, on a desk"
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
     page.set_viewport_size({"width": PHONE, "height": 800})
-    page.wait_for_timeout(350)
     assert faults_for_some_readers(page) == [], "dark, on a phone"
 
 
 def faults_for_some_readers(page: Page) -> list[str]:
     """What axe calls serious or critical: a contrast too low, a button without a name."""
+    page.wait_for_timeout(350)  # the theme waits before it looks what has to scroll now
     page.evaluate(pytest.importorskip("axe_playwright_python.sync_playwright").Axe().axe_script)
     return [
         f"{fault['id']}: {node['html'][:100]} {node['failureSummary'][:200]}"
